@@ -1,0 +1,90 @@
+"""monday.com: boards, groups and items of one account, read through the GraphQL API 2026-10.
+
+Where what lives: ``documents`` the GraphQL texts and their charges, ``faults`` what an error means, ``client`` calls and paging, ``slices`` how
+boards are packed into requests, ``reading`` pages and items, ``lookup`` reads by id, ``checking`` who the token is, ``board`` what a board's
+columns mean, ``fields`` and ``mapping`` raw -> records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from connectors.base import STRUCTURE, Capabilities, Check, Context, Credential, Item, Json, Looked, Page, Scope, Slice
+from connectors.errors import BadResponse, ConnectorError
+from connectors.http import Http, Lane
+from connectors.monday import checking, faults, mapping, reading
+from connectors.monday import lookup as looking
+from connectors.monday.board import context_of
+from connectors.monday.client import Client
+from connectors.monday.documents import API_VERSION
+from connectors.records import Record, Ref
+
+__all__ = ["MondayConnector"]
+
+
+class MondayConnector:
+    """One monday account. ``options["column_roles"][BOARD][ROLE] = COLUMN`` overrides what is suggested for a board's columns."""
+
+    tool: ClassVar[str] = "monday"
+    default_base_url: ClassVar[str] = "https://api.monday.com/v2"
+    mapping_version: ClassVar[int] = 1
+    choices: ClassVar[Mapping[str, str]] = {
+        "column_roles": "{board id: {role: column id, or empty for none}}; roles: status, priority, due, start, timeline, assignees, estimate, "
+        "logged, tags, dependency, progress",
+    }
+    lanes: ClassVar[Mapping[str, Lane]] = {"default": Lane(per_minute=1_000, at_once=10)}
+    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100)
+
+    def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
+        self.http = http
+        self._options = options
+        self._client = Client(http)
+        self._shapes = reading.Shapes(options)
+        self._emitted: set[str] = set()
+
+    @classmethod
+    def http_headers(cls, credential: Credential) -> Mapping[str, str]:
+        """A personal token goes bare, an OAuth token with its scheme. The version is pinned: without it the vendor's current one moves every
+        quarter."""
+        token = f"Bearer {credential.token}" if credential.kind == "oauth" else credential.token
+        return {"Authorization": token, "API-Version": API_VERSION}
+
+    @staticmethod
+    def classify(status: int, headers: Mapping[str, str], body: Any) -> ConnectorError | None:
+        return faults.classify(status, headers, body)
+
+    async def check(self) -> Check:
+        return await checking.check(self._client)
+
+    async def discover(self) -> Sequence[Item]:
+        """All workspaces, folders and boards; the same bodies as the structure read gives."""
+        found = await self._client.structure(full=False)
+        return reading.Tree(found, Scope()).items()
+
+    def roots(self, scope: Scope) -> Sequence[Slice]:
+        args = {"workspaces": sorted(scope.workspaces), "excluded": sorted(scope.excluded)}
+        return (Slice(key="structure", label="Workspaces, boards and people", phase=STRUCTURE, args=args),)
+
+    def read(self, piece: Slice, cursor: Json | None) -> AsyncIterator[Page]:
+        if piece.phase == STRUCTURE:
+            return reading.structure(self._client, self._shapes, piece)
+        return reading.Batch(self._client, self._shapes, piece, self._emitted).pages(cursor)
+
+    def children(self, parent: Ref) -> Slice:
+        """Subitems come with their boards, so there is no such slice: see ``capabilities.counts_children``."""
+        raise BadResponse(f"{parent}: monday's subitems are read with their board")
+
+    async def lookup(self, refs: Sequence[Ref]) -> Looked:
+        return await looking.lookup(self._client, self._shapes, refs)
+
+    def context(self, owner: Mapping[str, Json] | None) -> Context | None:
+        return None if owner is None else context_of(owner, self._options)
+
+    def lean(self, item: Item) -> Mapping[str, Json]:
+        """All of it: only fields that are stored were asked for."""
+        return item.raw
+
+    def map(self, item: Item) -> Record:
+        return mapping.record(item)

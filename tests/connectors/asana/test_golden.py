@@ -1,0 +1,33 @@
+"""Raw in, record out: each oddity of the vendor is a folder of ``tests/golden/asana``, named for it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.asana import mapping
+from connectors.asana.options import Options
+from connectors.base import Item
+from connectors.records import KINDS
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "asana"
+CASES = sorted(folder for folder in GOLDEN.iterdir() if folder.is_dir())
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_record_is_the_golden_one(case: Path) -> None:
+    (expected,) = [path for path in case.iterdir() if path.stem in KINDS]
+    chosen = case / "context.json"
+    context = Options.of(read(chosen)).context() if chosen.exists() else None
+    raw = read(case / "raw.json")
+    record = mapping.record(Item(id=f"{expected.stem}:{raw['gid']}", raw=raw, context=context))
+    assert json.loads(json.dumps(asdict(record), default=str)) == read(expected)
+    assert isinstance(record, KINDS[expected.stem])
