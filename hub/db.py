@@ -1,0 +1,140 @@
+"""Engine, sessions, column types. Synchronous on purpose: one colour for service, CLI, migrations and reports, and faster on SQLite than the async
+drivers.
+
+Two session factories. ``reading()`` sees one snapshot and cannot write. ``writing()`` takes SQLite's write lock at once (BEGIN IMMEDIATE): with a
+plain BEGIN
+a read-then-write transaction may find its snapshot stale and lose its update.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, Uuid, create_engine, event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import TypeDecorator
+
+BUSY_SECONDS = 30
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant. Refuses naive values, because SQLite would silently drop the offset; gives aware UTC values back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: give it a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+JsonColumn = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {UUID: Uuid(), datetime: UtcDateTime(), dict[str, Any]: JsonColumn, list[Any]: JsonColumn}  # noqa: RUF012  SQLAlchemy's own protocol
+
+
+def dump_json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def load_json(value: Any) -> Any:
+    """SQLite gives a JSON column numeric affinity: a bare number comes back as a number and not as text."""
+    return value if isinstance(value, (int, float)) else orjson.loads(value)
+
+
+def open_engine(url: str, *, read_only: bool = False) -> Engine:
+    """An engine whose transactions begin as this module's docstring says. The database is not touched yet."""
+    if url.startswith("sqlite"):
+        engine = create_engine(url, json_serializer=dump_json, json_deserializer=load_json, connect_args={"timeout": BUSY_SECONDS})
+        event.listen(engine, "connect", partial(_prepare_sqlite, READ_PRAGMAS if read_only else WRITE_PRAGMAS))
+        event.listen(engine, "begin", partial(_begin_sqlite, "BEGIN" if read_only else "BEGIN IMMEDIATE"))
+        return engine
+    engine = create_engine(url, json_serializer=dump_json, json_deserializer=orjson.loads, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    return engine.execution_options(postgresql_readonly=True) if read_only else engine
+
+
+PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    f"busy_timeout={BUSY_SECONDS * 1000}",
+    "foreign_keys=ON",
+    "cache_size=-32000",
+    "temp_store=MEMORY",
+)
+WRITE_PRAGMAS = (*PRAGMAS, "wal_autocheckpoint=4000")
+READ_PRAGMAS = (*PRAGMAS, "query_only=ON")
+
+
+def _prepare_sqlite(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is in _begin_sqlite
+    connection.create_function("fold", 1, _fold, deterministic=True)  # SQLite's own lower() knows ASCII only
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _fold(text: str | None) -> str | None:
+    return None if text is None else text.casefold()
+
+
+def _begin_sqlite(statement: str, connection: Any) -> None:
+    connection.exec_driver_sql(statement)
+
+
+class Database:
+    """One database: two ways in. Safe to share between threads; sessions are not."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = open_engine(url)
+        self._read_engine = open_engine(url, read_only=True)
+        self._reading = sessionmaker(self._read_engine, expire_on_commit=False)
+        self._writing = sessionmaker(self.engine, expire_on_commit=False)
+
+    @property
+    def dialect(self) -> str:
+        return self.engine.dialect.name
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        with self._reading() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, rolled back on any error."""
+        with self._writing.begin() as session:
+            yield session
+
+    def dispose(self) -> None:
+        self._read_engine.dispose()
+        self.engine.dispose()
+
+
+def migrations_folder() -> Path:
+    """Where the migration scripts lie: inside the installed package, or beside it in a checkout."""
+    packaged = Path(__file__).parent / "_migrations"
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "migrations"

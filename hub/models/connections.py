@@ -1,0 +1,43 @@
+"""A configured account at a vendor."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.db import Base
+
+
+class Connection(Base):
+    """``realm`` is the namespace of all ids read through it: uuid5 of tool, base URL and (where the tool has one) account, fixed at the first check.
+
+    state: active, paused, broken (a person must act), detached (removed, its rows kept). ``options``: the admin's mapping choices. ``checked``:
+    what the last check found.
+    ``lease_*``: the one run that may read this connection now.
+    """
+
+    __tablename__ = "connection"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    tool: Mapped[str]
+    base_url: Mapped[str]
+    auth_kind: Mapped[str] = mapped_column(default="personal_token")
+    secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    realm: Mapped[UUID | None]
+    scope: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    checked: Mapped[dict[str, Any] | None]
+    interval_seconds: Mapped[int | None]
+    state: Mapped[str] = mapped_column(default="active")
+    last_error: Mapped[str | None]
+    lease_owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    last_synced_at: Mapped[datetime | None]
+    next_sync_at: Mapped[datetime | None]
+    history_from: Mapped[datetime | None]

@@ -1,0 +1,112 @@
+"""The bookkeeping of reading: runs, passes, slices and their cursors, what was seen, what is missing, and how complete each container is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.db import Base
+
+
+class SyncRun(Base):
+    """One attempt to bring a connection up to date. state: queued, running, complete, partial, deferred, failed, cancelled."""
+
+    __tablename__ = "sync_run"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID] = mapped_column(index=True)
+    pass_id: Mapped[UUID | None]
+    reason: Mapped[str]
+    full: Mapped[bool] = mapped_column(default=True)
+    baseline: Mapped[bool] = mapped_column(default=False)
+    state: Mapped[str]
+    queued_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    tasks: Mapped[int] = mapped_column(default=0)
+    created: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    deleted: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    requests: Mapped[int] = mapped_column(default=0)
+    errors: Mapped[list[Any]] = mapped_column(default=list)
+    next_sync_at: Mapped[datetime | None]
+
+
+class SyncPass(Base):
+    """One reading of everything; may take several runs. Complete once every slice is done; older than 24 h it is given up and begun anew."""
+
+    __tablename__ = "sync_pass"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID] = mapped_column(index=True)
+    number: Mapped[int]
+    started_at: Mapped[datetime]
+    completed_at: Mapped[datetime | None]
+    state: Mapped[str]
+
+
+class SyncSlice(Base):
+    """A slice of a pass and its position. state: open, done, failed (read again by the next run), refused (a person must act).
+
+    ``failures``: runs of this pass that it failed in; one that fails time and again must not hold up everything else.
+    """
+
+    __tablename__ = "sync_slice"
+
+    pass_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    label: Mapped[str]
+    phase: Mapped[int]
+    args: Mapped[dict[str, Any]]
+    covers: Mapped[list[Any]]
+    refused: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    cursor: Mapped[dict[str, Any] | None]
+    state: Mapped[str]
+    pages: Mapped[int] = mapped_column(default=0)
+    failures: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+
+
+class Seen(Base):
+    """The ids of one page: ``ids`` is their 16 bytes each, joined. One row per page and kind, so an unchanged page costs one insert and not a
+    hundred."""
+
+    __tablename__ = "seen"
+
+    pass_id: Mapped[UUID] = mapped_column(primary_key=True)
+    slice_key: Mapped[str] = mapped_column(primary_key=True)
+    page: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    ids: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class Missing(Base):
+    """Rows that a complete pass did not show, and since which pass: candidates for a tombstone."""
+
+    __tablename__ = "missing"
+
+    entity_id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID] = mapped_column(index=True)
+    kind: Mapped[str]
+    since_pass: Mapped[int]
+
+
+class Coverage(Base):
+    """How completely a container's tasks are held, and what proves it. proof: complete_pass, vendor_count, none."""
+
+    __tablename__ = "coverage"
+
+    container_id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID] = mapped_column(index=True)
+    read: Mapped[int | None]
+    held: Mapped[int]
+    vendor_count: Mapped[int | None]
+    vendor_counts: Mapped[str | None]
+    proof: Mapped[str]
+    refused: Mapped[str | None]
+    proved_at: Mapped[datetime | None]

@@ -1,0 +1,142 @@
+"""All settings, read once at the edge from ``HUB_*`` and passed on as one frozen value.
+
+Every secret has a ``..._FILE`` variant naming a file that holds it. A malformed value is a ``SettingsError`` that names the variable and an example.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message says which, why and what to write instead."""
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """``sync_interval``: pause between two syncs of a connection. ``tombstone_share``: largest share of a connection's tasks that one run may mark
+    as deleted (0 to 1)."""
+
+    database_url: str = "sqlite:///hub.db"
+    secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    public_url: str | None = None
+    sync_interval: timedelta = timedelta(hours=1)
+    timezone: str = "UTC"
+    proxy: str | None = None
+    ca_bundle: str | None = None
+    keep_raw: bool = True
+    tombstone_share: float = 0.2
+    log_format: str = "console"
+    log_level: str = "INFO"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        url = make_url(self.database_url)
+        return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in ``environ``; raises SettingsError."""
+    defaults = Settings()
+    return Settings(
+        database_url=_database_url(_read(environ, "DATABASE_URL") or defaults.database_url),
+        secret_keys=tuple(key.strip() for key in (_read(environ, "SECRET_KEYS") or "").split(",") if key.strip()),
+        public_url=_read(environ, "PUBLIC_URL"),
+        sync_interval=_duration(environ, "SYNC_INTERVAL", defaults.sync_interval),
+        timezone=_timezone(_read(environ, "TIMEZONE") or defaults.timezone),
+        proxy=_read(environ, "PROXY"),
+        ca_bundle=_ca_bundle(_read(environ, "CA_BUNDLE")),
+        keep_raw=_switch(environ, "KEEP_RAW", defaults.keep_raw),
+        tombstone_share=_share(environ, "TOMBSTONE_SHARE", defaults.tombstone_share),
+        log_format=_choice(environ, "LOG_FORMAT", defaults.log_format, ("console", "json")),
+        log_level=_choice(environ, "LOG_LEVEL", defaults.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
+    )
+
+
+def _read(environ: Mapping[str, str], name: str) -> str | None:
+    if path := environ.get(f"HUB_{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip() or None
+        except OSError as error:
+            raise SettingsError(f"HUB_{name}_FILE names a file that cannot be read ({error.strerror}): correct the path or its rights") from error
+    return environ.get(f"HUB_{name}", "").strip() or None
+
+
+def _database_url(text: str) -> str:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SettingsError("HUB_DATABASE_URL is not a URL: write sqlite:///hub.db or postgresql://user:password@host/name") from error
+    backend = url.get_backend_name()
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+    if backend == "sqlite" and url.database and url.database != ":memory:":
+        return text
+    raise SettingsError("HUB_DATABASE_URL must be sqlite:///FILE or postgresql://user:password@host/name")
+
+
+def _duration(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    if (text := _read(environ, name)) is None:
+        return default
+    number, unit = text[:-1], text[-1:]
+    if unit not in UNITS or not number.isdecimal() or int(number) == 0:
+        raise SettingsError(f"HUB_{name}={text} is not a duration: write a whole number with s, m, h or d, such as 15m")
+    return timedelta(seconds=int(number) * UNITS[unit])
+
+
+def _timezone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise SettingsError(f"HUB_TIMEZONE={text} is not a time zone: write a name such as Europe/Berlin") from error
+    return text
+
+
+def _ca_bundle(text: str | None) -> str | None:
+    if text is not None and not Path(text).is_file():
+        raise SettingsError(f"HUB_CA_BUNDLE={text} is not a file: name a PEM file of certificates")
+    return text
+
+
+def _switch(environ: Mapping[str, str], name: str, default: bool) -> bool:
+    text = _read(environ, name)
+    if text is None:
+        return default
+    if text not in ("0", "1"):
+        raise SettingsError(f"HUB_{name}={text}: write 1 or 0")
+    return text == "1"
+
+
+def _share(environ: Mapping[str, str], name: str, default: float) -> float:
+    text = _read(environ, name)
+    if text is None:
+        return default
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(f"HUB_{name}={text}: write a share between 0 and 1, such as 0.2")
+    return share
+
+
+def _choice(environ: Mapping[str, str], name: str, default: str, allowed: tuple[str, ...]) -> str:
+    text = _read(environ, name) or default
+    if text not in allowed:
+        raise SettingsError(f"HUB_{name}={text}: write one of {', '.join(allowed)}")
+    return text
