@@ -1,0 +1,102 @@
+"""How completely each project's tasks are held, and what proves it. Bookkeeping: written at the end of every pass, read by every answer's
+``meta``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from connectors.records import Ref
+from hub.models import Coverage, Missing, Project, SyncPass, SyncSlice, Task, TaskProject
+from hub.sync import settle, store
+from hub.sync.bulk import upsert
+from hub.sync.ids import Ids
+
+
+def proved(session: Session, connection_id: UUID) -> set[UUID]:
+    """Containers that have had a complete pass at least once."""
+    return set(session.scalars(select(Coverage.container_id).where(Coverage.connection_id == connection_id, Coverage.proved_at.is_not(None))))
+
+
+def record(session: Session, this: SyncPass, ids: Ids, now: datetime) -> None:
+    """Writes the coverage of every project and every container that a slice of the pass covers."""
+    complete, refused = _outcome(session, this.id, ids)
+    proof = complete | settle.under(session, this.connection_id, complete)
+    unreadable = refused.keys() | settle.under(session, this.connection_id, refused.keys())
+    everything = not _unfinished(session, this.id)
+    held = _held(session, this.connection_id)
+    absent = _absent(session, this.connection_id)
+    before = {c.container_id: c for c in session.scalars(select(Coverage).where(Coverage.connection_id == this.connection_id))}
+    rows = []
+    projects = select(Project.id, Project.vendor_count).where(Project.connection_id == this.connection_id, Project.deleted_at.is_(None))
+    for project in session.execute(projects):
+        why = refused.get(project.id)
+        whole = project.id not in unreadable and (project.id in proof or everything)
+        count = held.get(project.id, 0)
+        earlier = before.get(project.id)
+        agrees = whole and project.vendor_count is not None and project.vendor_count == count
+        rows.append(
+            {
+                "container_id": project.id,
+                "connection_id": this.connection_id,
+                "read": count - absent.get(project.id, 0) if whole else earlier.read if earlier else None,
+                "held": count,
+                "vendor_count": project.vendor_count,
+                "vendor_counts": "items" if project.vendor_count is not None else None,
+                "proof": ("vendor_count" if agrees else "complete_pass")
+                if whole
+                else earlier.proof
+                if earlier and earlier.proved_at and why is None
+                else "none",
+                "refused": why,
+                "proved_at": now if whole else earlier.proved_at if earlier else None,
+            }
+        )
+    known = {row["container_id"] for row in rows}
+    rows += [_plain(container, this, now) for container in complete - known]
+    upsert(session, Coverage.__table__, rows)
+
+
+def _plain(container: UUID, this: SyncPass, now: datetime) -> dict[str, Any]:
+    empty = dict.fromkeys(("read", "vendor_count", "vendor_counts", "refused"))
+    return empty | {"container_id": container, "connection_id": this.connection_id, "held": 0, "proof": "complete_pass", "proved_at": now}
+
+
+def _outcome(session: Session, pass_id: UUID, ids: Ids) -> tuple[set[UUID], dict[UUID, str]]:
+    complete: set[UUID] = set()
+    unread: set[UUID] = set()
+    refused: dict[UUID, str] = {}
+    for piece in session.execute(select(SyncSlice.state, SyncSlice.covers, SyncSlice.refused, SyncSlice.error).where(SyncSlice.pass_id == pass_id)):
+        reasons: Mapping[Ref, Mapping[str, Any]] = piece.refused
+        refused |= {ids(ref): str(why["error"]) for ref, why in reasons.items()}
+        (complete if piece.state == store.DONE else unread).update(ids(ref) for ref in piece.covers if ref not in reasons)
+    return complete - unread - refused.keys(), refused
+
+
+def _unfinished(session: Session, pass_id: UUID) -> bool:
+    return session.scalar(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id, SyncSlice.state != store.DONE).limit(1)) is not None
+
+
+def _held(session: Session, connection_id: UUID) -> dict[UUID, int]:
+    counted = (
+        select(TaskProject.project_id, func.count())
+        .join(Task, Task.id == TaskProject.task_id)
+        .where(Task.connection_id == connection_id, Task.deleted_at.is_(None))
+        .group_by(TaskProject.project_id)
+    )
+    return dict(session.execute(counted).all())
+
+
+def _absent(session: Session, connection_id: UUID) -> dict[UUID, int]:
+    counted = (
+        select(TaskProject.project_id, func.count())
+        .join(Missing, Missing.entity_id == TaskProject.task_id)
+        .where(Missing.connection_id == connection_id)
+        .group_by(TaskProject.project_id)
+    )
+    return dict(session.execute(counted).all())

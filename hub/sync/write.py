@@ -1,0 +1,341 @@
+"""Keeps one page, in the caller's transaction: compare digests, map what changed, upsert it, append change rows and events.
+
+A page costs a fixed number of statements, whatever its size: one select of digests per kind, and a few more only where something changed. A second
+reading of unchanged
+pages writes nothing here.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from connectors.base import Connector, Item
+from connectors.errors import BadResponse
+from connectors.records import Record, Ref, StatusCategory
+from hub import events
+from hub.events import Draft, EventType
+from hub.models import Change, Raw, Status, StatusMapping, Task
+from hub.sync import relations
+from hub.sync.bulk import digests, upsert
+from hub.sync.diff import Difference, differences, plain, project_events, task_events
+from hub.sync.ids import Ids
+from hub.sync.rows import TABLES, Related, related, row
+from hub.sync.status import unconfirmed
+
+KIND_ORDER = ("identity", "team", "container", "project", "section", "status", "field", "task")
+RAW_KINDS = ("task", "project", "identity")
+"""Kinds whose body is kept: tasks, and what yields their mapping context (a board's columns, the user's time zone)."""
+BODY_BYTES, CONTEXT_BYTES = 16, 8
+
+
+@dataclass(slots=True)
+class Entry:
+    """One raw item on its way to its row."""
+
+    ref: Ref
+    id: UUID
+    digest: bytes
+    owner: UUID | None
+    map: Callable[[], Record]
+    lean: Callable[[], Mapping[str, Any]]
+
+
+@dataclass(slots=True)
+class Account:
+    """What writing needs to know of the connection that is read; lives as long as a run. ``categories``: status id -> what it counts as."""
+
+    connection_id: UUID
+    ids: Ids
+    mapping_version: int
+    keep_raw: bool
+    categories: dict[UUID, str] = field(default_factory=dict)
+    archived_projects: set[UUID] = field(default_factory=set)
+    _contexts: dict[str, bytes] = field(default_factory=dict)
+
+    def digest(self, body: bytes, version: str) -> bytes:
+        """16 bytes of the raw body, then 8 of the mapping version and context: which half moved tells a change from a re-mapping."""
+        context = self._contexts.get(version)
+        if context is None:
+            context = self._contexts[version] = blake2b(f"{self.mapping_version}|{version}".encode(), digest_size=CONTEXT_BYTES).digest()
+        return blake2b(body, digest_size=BODY_BYTES).digest() + context
+
+
+@dataclass(slots=True)
+class Tally:
+    """What keeping did. ``problems``: items that could not be mapped; they were left as they were."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    remapped: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        self.created += other.created
+        self.updated += other.updated
+        self.unchanged += other.unchanged
+        self.remapped += other.remapped
+        self.problems += other.problems
+
+
+@dataclass(slots=True)
+class Batch:
+    """One page's work in one transaction: its clock, its change set, and where it stands in the log (taken at the first write)."""
+
+    session: Session
+    account: Account
+    now: datetime
+    is_baseline: Callable[[UUID | None], bool]
+    change_set: UUID = field(default_factory=uuid4)
+    tally: Tally = field(default_factory=Tally)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    drafts: list[Draft] = field(default_factory=list)
+    _position: int | None = None
+
+    def position(self) -> int:
+        if self._position is None:
+            self._position = events.advance(self.session, "position")
+        return self._position
+
+    def tell(self, entity: str, new: Mapping[str, Any], old: Mapping[str, Any], changed: Iterable[Difference]) -> None:
+        """Change rows of one entity."""
+        moved = new.get("updated_at") if new.get("updated_at") != old.get("updated_at") else None
+        for difference in changed:
+            exact = new.get("completed_at") if difference.field == "completed_at" else None
+            self.changes.append(
+                {
+                    "connection_id": self.account.connection_id,
+                    "change_set": self.change_set,
+                    "entity": entity,
+                    "entity_id": new["id"],
+                    "field": difference.field,
+                    "old": plain(difference.old),
+                    "new": plain(difference.new),
+                    "occurred_at": exact or moved,
+                    "occurred_after": old.get("updated_at"),
+                    "recorded_at": self.now,
+                    "precision": "exact" if exact else "between",
+                    "actor_id": None,
+                }
+            )
+
+    def finish(self) -> None:
+        """The log comes last: its counter's lock is held from here to the commit."""
+        if self.changes:
+            self.session.execute(insert(Change), self.changes)
+        events.append(self.session, self.drafts, connection_id=self.account.connection_id, change_set=self.change_set, now=self.now)
+
+
+Describe = Callable[[frozenset[Ref]], Mapping[str, Sequence[Entry]]]
+"""The entries that are described only inside tasks, for those tasks that changed."""
+
+
+def keep(batch: Batch, entries: Mapping[str, Sequence[Entry]], describe: Describe | None = None) -> None:
+    """Keeps the entries of one page, by kind; the caller finishes the batch."""
+    for kind in KIND_ORDER:
+        if found := entries.get(kind):
+            _keep_kind(batch, kind, found, describe if kind == "task" else None)
+
+
+def _keep_kind(batch: Batch, kind: str, entries: Sequence[Entry], describe: Describe | None = None) -> None:
+    table = TABLES[kind].__table__
+    by_id = {entry.id: entry for entry in entries}
+    stored = digests(batch.session, table, by_id)
+    changed = [entry for entry in by_id.values() if stored.get(entry.id) != (entry.digest, False)]
+    if kind == "task":
+        batch.tally.unchanged += len(by_id) - len(changed)
+    if not changed:
+        return
+    if describe is not None:
+        keep(batch, describe(frozenset(entry.ref for entry in changed)))
+    mapped = [(entry, record) for entry in changed if (record := _map(batch, entry)) is not None]
+    known = [entry.id for entry, _ in mapped if entry.id in stored]
+    held = {found["id"]: dict(found) for found in batch.session.execute(select(table).where(table.c.id.in_(known))).mappings()} if known else {}
+    rows = [_base(batch, entry, record, kind) for entry, record in mapped]
+    if kind == "task":
+        beside = {entry.id: related(record, batch.account.ids) for entry, record in mapped}
+        _keep_tasks(batch, rows, beside, held)
+    else:
+        _keep_plain(batch, kind, rows, held)
+    if batch.account.keep_raw and kind in RAW_KINDS:
+        _keep_raw(batch, [entry for entry, _ in mapped])
+
+
+def _map(batch: Batch, entry: Entry) -> Record | None:
+    try:
+        return entry.map()
+    except BadResponse as error:  # this one object; the others of the page are kept, and its slice does not count as read
+        batch.tally.problems.append(str(error))
+        return None
+
+
+def _base(batch: Batch, entry: Entry, record: Record, kind: str) -> dict[str, Any]:
+    made = row(record, batch.account.ids)
+    made |= {
+        "connection_id": batch.account.connection_id,
+        "digest": entry.digest,
+        "first_seen_at": batch.now,
+        "deleted_at": None,
+        "deleted_how": None,
+    }
+    return made
+
+
+def _keep_plain(batch: Batch, kind: str, rows: list[dict[str, Any]], held: Mapping[UUID, dict[str, Any]]) -> None:
+    table = TABLES[kind].__table__
+    if kind == "status":
+        _keep_mappings(batch, rows)
+    for new in rows:
+        old = held.get(new["id"])
+        changed = differences(old, new) if old else []
+        remapped = old is not None and _only_remapped(old, new)
+        if kind == "project" and not batch.is_baseline(None) and not remapped:
+            if old is None or changed:
+                batch.drafts += project_events(old, new, changed)
+            if old:
+                batch.tell(kind, new, old, changed)
+    upsert(batch.session, table, rows, keep=("first_seen_at",))
+
+
+def _only_remapped(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """The vendor's body is the same; only our mapping or its context moved."""
+    return bool(old["digest"][:BODY_BYTES] == new["digest"][:BODY_BYTES]) and not old["deleted_at"]
+
+
+def _keep_tasks(batch: Batch, rows: list[dict[str, Any]], beside: Mapping[UUID, Related], held: Mapping[UUID, dict[str, Any]]) -> None:
+    session, account = batch.session, batch.account
+    old_beside = relations.held(session, list(held)) if held else {}
+    parents = _parents(session, rows)
+    position = batch.position()
+    for new in rows:
+        old = held.get(new["id"])
+        place(new, beside[new["id"]], old, parents, account)
+        new |= {"position": position, "access_lost_at": None}
+        parents[new["id"]] = (new["project_id"], new["archived_effective"])
+        if old is None:
+            batch.tally.created += 1
+            if not batch.is_baseline(new["project_id"]):
+                batch.drafts += task_events(None, new, [])
+            continue
+        changed = differences(old, new) + relations.differences(old_beside.get(new["id"]), beside[new["id"]])
+        if _only_remapped(old, new):
+            batch.tally.remapped += 1
+            continue
+        batch.tally.updated += 1 if changed else 0
+        batch.tally.unchanged += 0 if changed else 1
+        batch.tell("task", new, old, changed)
+        batch.drafts += task_events(old, new, changed)
+    upsert(session, Task.__table__, rows, keep=("first_seen_at",))
+    relations.keep(session, beside, old_beside)
+
+
+def place(
+    new: dict[str, Any], beside: Related, old: Mapping[str, Any] | None, parents: Mapping[UUID, tuple[UUID | None, bool]], account: Account
+) -> None:
+    """Home, status category and effective archiving of a task. Home: the former one while still a member, else the vendor's first, else the
+    parent's."""
+    parent_home, parent_archived = parents.get(new["parent_id"], (None, False))
+    if beside.memberships:
+        former = old["project_id"] if old else None
+        home = former if former in beside.memberships else next(iter(beside.memberships))
+        section, status, status_id = beside.memberships[home]
+        new |= {"project_id": home, "section_id": section, "home_inherited": False}
+        if status_id is not None:
+            new |= {"status": status, "status_id": status_id}
+    else:
+        # A parent that was not read yet says nothing about the home: the former one stays until it is, and settle.py has the last word.
+        home = parent_home if new["parent_id"] in parents or not old else old["project_id"]
+        new |= {"project_id": home if new["parent_id"] else None, "section_id": None, "home_inherited": new["parent_id"] is not None}
+    new["status_category"] = account.categories.get(new["status_id"], StatusCategory.UNKNOWN.value)
+    new["archived_effective"] = new["archived"] or parent_archived or new["project_id"] in account.archived_projects
+
+
+def _parents(session: Session, rows: Sequence[Mapping[str, Any]]) -> dict[UUID, tuple[UUID | None, bool]]:
+    wanted = {new["parent_id"] for new in rows if new["parent_id"]}
+    if not wanted:
+        return {}
+    found = session.execute(select(Task.id, Task.project_id, Task.archived_effective).where(Task.id.in_(wanted)))
+    return {each.id: (each.project_id, each.archived_effective) for each in found}
+
+
+def _keep_mappings(batch: Batch, rows: Sequence[Mapping[str, Any]]) -> None:
+    """What new or changed statuses count as. An admin's word stays; where the count changes, the tasks that carry the status follow."""
+    session, account = batch.session, batch.account
+    table = StatusMapping.__table__
+    held = {found.status_id: found for found in session.connection().execute(select(table).where(table.c.status_id.in_([new["id"] for new in rows])))}
+    fresh: dict[str, list[UUID]] = {}
+    written = []
+    for new in rows:
+        category, source = unconfirmed(new["name"], StatusCategory(new["category"]))
+        found = held.get(new["id"])
+        if found is not None and (found.source == "admin" or (found.category, found.source) == (category.value, source)):
+            continue
+        account.categories[new["id"]] = category.value
+        made = {"status_id": new["id"], "connection_id": account.connection_id, "category": category.value, "source": source}
+        written.append(made | {"version": found.version + 1 if found else 1, "changed_at": batch.now})
+        if found is None:
+            fresh.setdefault(category.value, []).append(new["id"])
+        elif followed := recount(session, [new["id"]], category.value, batch.position()):
+            data = {"changed": ["status_category"], "before": {"status_category": found.category}, "after": {"status_category": category.value}}
+            batch.drafts.append(Draft(EventType.MAPPING_CHANGED, "status", new["id"], data | {"tasks": followed}))
+    upsert(session, table, written)
+    for word, statuses in fresh.items():  # tasks may have come before their status
+        recount(session, statuses, word, batch.position())
+
+
+def recount(session: Session, statuses: Sequence[UUID], category: str, position: int) -> int:
+    """Lets the tasks that carry one of the statuses follow its mapping; returns how many did."""
+    followed = session.execute(
+        update(Task).where(Task.status_id.in_(statuses), Task.status_category != category).values(status_category=category, position=position)
+    )
+    return int(followed.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
+
+
+def load_categories(session: Session, connection_id: UUID) -> dict[UUID, str]:
+    found = session.execute(
+        select(StatusMapping.status_id, StatusMapping.category)
+        .join(Status, Status.id == StatusMapping.status_id)
+        .where(StatusMapping.connection_id == connection_id)
+    )
+    return {each.status_id: each.category for each in found}
+
+
+def _keep_raw(batch: Batch, entries: Sequence[Entry]) -> None:
+    rows = [
+        {
+            "entity_id": entry.id,
+            "connection_id": batch.account.connection_id,
+            "ref": entry.ref,
+            "owner_id": entry.owner,
+            "body": zlib.compress(orjson.dumps(entry.lean()), 1),
+        }
+        for entry in entries
+    ]
+    upsert(batch.session, Raw.__table__, rows)
+
+
+def entry_of(account: Account, connector: Connector, item: Item) -> Entry:
+    """Nothing is mapped yet: that is done for entries whose digest is new."""
+    body = orjson.dumps(item.raw)
+    version = item.context.version if item.context else ""
+    owner = account.ids(item.owner) if item.owner else None
+    return Entry(item.id, account.ids(item.id), account.digest(body, version), owner, partial(connector.map, item), partial(connector.lean, item))
+
+
+def entries_of(account: Account, connector: Connector, items: Iterable[Item]) -> dict[str, list[Entry]]:
+    """The entries of a page, by kind."""
+    entries: dict[str, list[Entry]] = {}
+    for item in items:
+        entries.setdefault(item.id.partition(":")[0], []).append(entry_of(account, connector, item))
+    return entries
