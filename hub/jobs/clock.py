@@ -1,0 +1,58 @@
+"""Says when, never what: every 15 seconds it looks into the connections table and rings for each sync that is due.
+
+It keeps nothing, so every process may run one: a restart forgets nothing, and a slot named after the due time rings once however many clocks there
+are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import or_, select
+
+from hub.db import Database
+from hub.jobs.base import Jobs
+from hub.models import Connection, SyncRun
+
+TICK = timedelta(seconds=15)
+
+
+@dataclass(slots=True)
+class Clock:
+    database: Database
+    jobs: Jobs
+    now: Callable[[], datetime]
+    _scheduler: Any = field(default=None)
+
+    def start(self) -> None:
+        """Rings at once and then every 15 seconds."""
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        first = datetime.now(UTC)  # the scheduler's own clock, which is the machine's
+        self._scheduler.add_job(self.ring, "interval", seconds=TICK.total_seconds(), next_run_time=first, coalesce=True, misfire_grace_time=None)
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        if self._scheduler is not None:
+            self._scheduler.shutdown(wait=True)
+            self._scheduler = None
+
+    def ring(self) -> None:
+        """Submits ``sync`` for each active connection that is due or has a queued run, unless a run reads it now: that one will say what comes
+        next."""
+        now = self.now()
+        free = or_(Connection.lease_until.is_(None), Connection.lease_until < now)
+        due = or_(Connection.next_sync_at.is_(None), Connection.next_sync_at <= now)
+        waiting = select(Connection.id, SyncRun.id).join(SyncRun, SyncRun.connection_id == Connection.id).where(SyncRun.state == "queued")
+        with self.database.reading() as session:
+            queued = dict(session.execute(waiting.where(Connection.state == "active", free)).all())
+            found = session.execute(select(Connection.id, Connection.next_sync_at).where(Connection.state == "active", free, due)).all()
+        for connection_id, run_id in queued.items():
+            self.jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})
+        for connection in found:
+            if connection.id not in queued:
+                slot = f"sync:{connection.id}@{connection.next_sync_at.isoformat()}" if connection.next_sync_at else None
+                self.jobs.submit("sync", str(connection.id), {"connection_id": str(connection.id)}, slot=slot)

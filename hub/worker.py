@@ -1,0 +1,59 @@
+"""Jobs and clock without the web: another pair of hands beside ``hub serve``."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event
+
+from sqlalchemy import select
+
+from hub import log, migrate
+from hub.app import handlers, stop
+from hub.db import Database
+from hub.jobs.clock import Clock
+from hub.jobs.embedded import EmbeddedJobs
+from hub.models import Connection
+from hub.settings import Settings
+from hub.sync.engine import Engine
+from hub.vault import open_vault
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def run_worker(settings: Settings, *, now: Callable[[], datetime] = utc_now, ended: Event | None = None) -> None:
+    """Works until ``ended`` is set, or SIGTERM or SIGINT where none is given. Raises DatabaseProblem and VaultError."""
+    database = Database(settings.database_url)
+    try:
+        migrate.require_current(database)
+        with database.reading() as session:
+            sealed = session.scalar(select(Connection.id).where(Connection.secret.is_not(None)).limit(1)) is not None
+        vault = open_vault(settings, sealed_rows=sealed)
+        jobs = EmbeddedJobs(now)
+        clock = Clock(database, jobs, now)
+        engine = Engine(database, vault, settings, now)
+        jobs.start(handlers(engine, jobs))
+        clock.start()
+        log.get("worker").info("works", database=database.dialect)
+        try:
+            (ended or _signalled()).wait()
+        finally:
+            stop(clock, engine, jobs)
+    finally:
+        database.dispose()
+
+
+def _signalled() -> Event:
+    """Set by the first signal to end; a second one ends the process at once."""
+    ended = Event()
+
+    def end(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        ended.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    return ended
