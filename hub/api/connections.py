@@ -1,0 +1,232 @@
+"""/connections, /sync-runs, /coverage: how the hub keeps up with the tools."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from connectors.errors import ConnectorError
+from connectors.records import Project
+from hub.api import answers
+from hub.api.answers import Listed, Single
+from hub.api.door import ADMIN
+from hub.api.hub import Hub, HubHere
+from hub.api.paging import Paging
+from hub.api.problems import Problem, not_found
+from hub.connections import ConnectionProblem
+from hub.models import Connection
+from hub.portfolio import reading
+from hub.portfolio.reach import meta
+from hub.portfolio.tasks import Concerned
+from hub.sync import contact, runs
+from hub.vault import VaultError
+
+router = APIRouter(tags=["connections"])
+
+
+class WorkspaceShape(BaseModel):
+    external_id: str
+    name: str
+    kind: str
+
+
+class CheckedShape(BaseModel):
+    """``missing``: rights or plan features that the credential lacks, each one sentence."""
+
+    user_name: str | None
+    plan: str | None
+    limits: dict[str, str | int] | None
+    missing: list[str] | None
+    workspaces: list[WorkspaceShape] | None
+    at: datetime | None
+
+
+class ConnectionShape(BaseModel):
+    """``state``: active, paused, or broken (a person must act)."""
+
+    id: UUID
+    name: str
+    tool: str
+    base_url: str
+    state: str
+    last_synced_at: datetime | None
+    next_sync_at: datetime | None
+    last_error: str | None
+    interval_seconds: int | None = Field(description="null: the hub's own interval")
+    scope: dict[str, list[str]]
+    checked: CheckedShape | None = Field(description="what the last check found")
+    history_from: datetime | None
+    created_at: datetime
+
+
+class CheckShape(BaseModel):
+    """``problem``: one sentence, null where all is well."""
+
+    ok: bool
+    problem: str | None
+    connection: ConnectionShape
+
+
+class NodeShape(BaseModel):
+    """A container or project as the tool shows it now. ``ref`` names it in this answer; ``external_id`` is what a scope excludes."""
+
+    ref: str
+    external_id: str
+    kind: str
+    name: str
+    parent: str | None
+    archived: bool
+    private: bool
+
+
+class RunShape(BaseModel):
+    id: UUID
+    tool: str
+    connection_id: UUID
+    state: reading.RunState
+    reason: str
+    full: bool
+    baseline: bool
+    queued_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    tasks: int
+    created: int
+    updated: int
+    deleted: int
+    unchanged: int
+    requests: int
+    errors: list[str]
+    next_sync_at: datetime | None
+
+
+class CoverageShape(BaseModel):
+    """``read``: distinct tasks in the last complete pass; ``held``: in the hub; ``vendor_count``: the tool's own count of what ``vendor_counts``
+    says."""
+
+    container_id: UUID
+    connection_id: UUID
+    tool: str
+    kind: str
+    name: str | None
+    read: int | None
+    held: int
+    vendor_count: int | None
+    vendor_counts: str | None
+    proof: reading.Proof
+    refused: str | None
+    proved_at: datetime | None
+
+
+class RunQuery(reading.RunFilter, Paging):
+    pass
+
+
+class CoverageQuery(reading.CoverageFilter, Paging):
+    pass
+
+
+@router.get("/connections", summary="The connected accounts", response_model=Listed[ConnectionShape])
+def list_connections(hub: HubHere, asked: Annotated[Concerned, Query()]) -> Response:
+    """By tool and name, all in one page; credentials are never shown."""
+    with hub.database.reading() as session:
+        reached = hub.reach(session, asked)
+        return answers.listed(reading.connections(session, reached), None, meta(session, reached, hub.day()))
+
+
+@router.get("/connections/{connection_id}", summary="One connection", response_model=Single[ConnectionShape])
+def read_connection(hub: HubHere, connection_id: UUID) -> Response:
+    with hub.database.reading() as session:
+        reached = hub.reach_of(session, connection_id)
+        return answers.single(reading.connections(session, reached)[0], meta(session, reached, hub.day()))
+
+
+@router.post("/connections/{connection_id}/check", summary="Is the credential good?", response_model=Single[CheckShape], dependencies=[ADMIN])
+def check_connection(hub: HubHere, connection_id: UUID) -> Response:
+    """Asks the tool now, and keeps the answer."""
+    _exists(hub, connection_id)
+    found = contact.check(_contact(hub), connection_id)
+    with hub.database.reading() as session:
+        reached = hub.reach_of(session, connection_id)
+        shape = {"ok": found.problem is None, "problem": found.problem, "connection": reading.connections(session, reached)[0]}
+        return answers.single(shape, meta(session, reached, hub.day()))
+
+
+@router.post("/connections/{connection_id}/sync", summary="Sync now", status_code=202, response_model=Single[RunShape], dependencies=[ADMIN])
+def sync_connection(hub: HubHere, connection_id: UUID) -> Response:
+    """Queues a run and answers with it; while one waits already, that one is the answer, so asking twice does no harm."""
+    _exists(hub, connection_id)
+    with hub.database.writing() as session:
+        connection = session.get_one(Connection, connection_id)
+        if connection.state == "paused":
+            raise Problem(409, "connection_paused", f"the connection is paused: hub connection resume {connection.name}")
+        run_id = runs.queue(session, connection_id, "manual", hub.now()).id
+    with hub.database.reading() as session:
+        reached = hub.reach_of(session, connection_id)
+        answer = answers.single(reading.run(session, run_id, reached) or {}, meta(session, reached, hub.day()), status=202)
+    hub.jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})
+    return answer
+
+
+@router.get("/connections/{connection_id}/containers", summary="What it could read", response_model=Listed[NodeShape], dependencies=[ADMIN])
+def list_connection_containers(hub: HubHere, connection_id: UUID) -> Response:
+    """The tool's tree as it is now, to choose a scope from: asks the tool, all in one page."""
+    _exists(hub, connection_id)
+    try:
+        nodes = [_node(record) for record in contact.discover(_contact(hub), connection_id)]
+    except (ConnectorError, ConnectionProblem, VaultError) as error:
+        raise Problem(409, "tool_refuses", f"the tool does not show its containers: {error}") from error
+    with hub.database.reading() as session:
+        return answers.listed(nodes, None, meta(session, hub.reach_of(session, connection_id), hub.day()))
+
+
+def _node(record: Any) -> dict[str, Any]:
+    project = isinstance(record, Project)
+    return {
+        "ref": record.id,
+        "external_id": record.external_id,
+        "kind": "project" if project else record.kind.value,
+        "name": record.name,
+        "parent": record.container_id if project else record.parent_id,
+        "archived": record.archived,
+        "private": record.private,
+    }
+
+
+def _exists(hub: Hub, connection_id: UUID) -> None:
+    with hub.database.reading() as session:
+        hub.reach_of(session, connection_id)
+
+
+def _contact(hub: Hub) -> contact.Contact:
+    return contact.Contact(hub.database, hub.vault, hub.settings, hub.now)
+
+
+@router.get("/sync-runs", summary="Runs, newest first", response_model=Listed[RunShape])
+def list_sync_runs(hub: HubHere, asked: Annotated[RunQuery, Query()]) -> Response:
+    with hub.database.reading() as session:
+        reached = hub.reach(session, asked)
+        shapes, further = reading.runs(session, asked, reached, asked.after(reading.NEWEST), asked.limit)
+        return answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day()))
+
+
+@router.get("/sync-runs/{run_id}", summary="One run", response_model=Single[RunShape])
+def read_sync_run(hub: HubHere, run_id: UUID) -> Response:
+    with hub.database.reading() as session:
+        shape = reading.run(session, run_id, hub.reach(session))
+        if shape is None:
+            raise not_found("run")
+        return answers.single(shape, meta(session, hub.reach_of(session, shape["connection_id"]), hub.day()))
+
+
+@router.get("/coverage", summary="How completely it is held", response_model=Listed[CoverageShape])
+def list_coverage(hub: HubHere, asked: Annotated[CoverageQuery, Query()]) -> Response:
+    """Per project: how many tasks the hub holds, how many the tool says there are, and what proves it."""
+    with hub.database.reading() as session:
+        reached = hub.reach(session, asked)
+        shapes, further = reading.coverage(session, asked, reached, asked.after(reading.BY_CONTAINER), asked.limit)
+        return answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day()))

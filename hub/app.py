@@ -1,0 +1,113 @@
+"""Where the service is put together: API, pages, jobs and clock over one database. Nothing is global; nothing starts before the app's lifespan
+does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+from anyio.to_thread import run_sync
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from hub import __version__, log
+from hub.api import health, problems, routes
+from hub.api.envelope import Envelope
+from hub.api.hub import Hub
+from hub.db import Database
+from hub.jobs.base import Args, Handler, Jobs
+from hub.jobs.clock import Clock
+from hub.models import Connection, SyncRun
+from hub.settings import Settings
+from hub.sync import runs
+from hub.sync.engine import RETRY_AFTER, Engine
+from hub.vault import Vault
+from hub.web import docs, pages
+
+Now = Callable[[], datetime]
+LEASED_ELSEWHERE = timedelta(seconds=5)
+ABOUT = "One portfolio over the tools that teams work in. Every answer says in `meta` how old and how complete it is."
+
+
+def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now: Now, *, open_home: bool = False) -> FastAPI:
+    """The ASGI app. Its lifespan starts jobs and clock, and stops them after the last request. ``open_home``: show the portfolio's page without a
+    key."""
+    app = FastAPI(
+        title="Hub",
+        version=__version__,
+        description=ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=partial(_lifespan, database, vault, settings, jobs, now),
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.hub = Hub(settings, database, vault, jobs, now)
+    app.state.parameters = {}
+    app.add_middleware(Envelope)
+    problems.install(app)
+    app.include_router(routes.api())
+    app.include_router(health.router)
+    app.include_router(docs.router())
+    app.include_router(pages.router(database, settings, now, open_home=open_home))
+    app.mount("/static", pages.static(), name="static")
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def handlers(engine: Engine, jobs: Jobs) -> Mapping[str, Handler]:
+    """What jobs do, by name."""
+    return {"sync": partial(_sync, engine, jobs)}
+
+
+def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
+    """``run_id``: that run; else ``connection_id``: a scheduled one of its own. While another process reads the connection, it is asked again
+    soon."""
+    with engine.database.writing() as session:
+        if given := args.get("run_id"):
+            run = session.get(SyncRun, UUID(given))
+        else:
+            run = runs.queue(session, UUID(args["connection_id"]), "schedule", engine.now())
+        if run is None:
+            log.get("sync").warning("no such run", run_id=given)
+            return
+        run_id, connection_id = run.id, run.connection_id
+        due = session.get_one(Connection, connection_id).next_sync_at
+    try:
+        outcome = engine.sync(run_id)
+    finally:
+        _move_on(engine, connection_id, due)
+    if outcome is None:
+        jobs.submit("sync", str(connection_id), {"run_id": str(run_id)}, at=engine.now() + LEASED_ELSEWHERE)
+
+
+def _move_on(engine: Engine, connection_id: UUID, due: datetime | None) -> None:
+    """A run that ended without saying when the next one is due (an unexpected error, a paused connection) must not leave the clock with a used
+    slot."""
+    with engine.database.writing() as session:
+        connection = session.get(Connection, connection_id)
+        if connection is not None and connection.state != "broken" and connection.next_sync_at == due and connection.lease_owner is None:
+            connection.next_sync_at = engine.now() + min(RETRY_AFTER, engine.settings.sync_interval)
+
+
+@asynccontextmanager
+async def _lifespan(database: Database, vault: Vault, settings: Settings, jobs: Jobs, now: Now, _app: FastAPI) -> AsyncIterator[None]:
+    clock, engine = Clock(database, jobs, now), Engine(database, vault, settings, now)
+    jobs.start(handlers(engine, jobs))
+    clock.start()
+    try:
+        yield
+    finally:
+        await run_sync(stop, clock, engine, jobs)
+
+
+def stop(clock: Clock, engine: Engine, jobs: Jobs) -> None:
+    """In this order nothing new begins, running syncs end at their next page, and only then are they waited for."""
+    clock.stop()
+    engine.stop()
+    jobs.stop()

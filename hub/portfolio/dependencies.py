@@ -1,0 +1,86 @@
+"""What waits for what, with both ends, and whether the plan already contradicts it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import Field
+from sqlalchemy import Select, or_, select
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.orm import Session, aliased
+
+from connectors.records import DependencyType
+from hub.models import Dependency, Task
+from hub.portfolio.keyset import Key, Keyset
+from hub.portfolio.reach import Reach
+from hub.portfolio.tasks import Concerned
+
+Shape = dict[str, Any]
+BEFORE, AFTER = aliased(Task), aliased(Task)
+SHOWN = ("id", "connection_id", "title", "project_id", "status_category", "start_on", "due_on")
+MINUTES_A_DAY = 24 * 60
+ORDER = Keyset((("successor_id", Dependency.successor_id, UUID), ("predecessor_id", Dependency.predecessor_id, UUID)))
+
+
+class DependencyFilter(Concerned):
+    """Filters of dependencies."""
+
+    project_id: list[UUID] = Field([], description="one of the two tasks has its home there; repeatable")
+    task_id: list[UUID] = Field([], description="one of the two tasks; repeatable")
+
+
+def page(session: Session, asked: DependencyFilter, reached: Reach, after: Key | None, limit: int) -> tuple[list[Shape], Key | None]:
+    """Between tasks that are there. A predecessor that the hub has not read has an id and nothing else."""
+    rows, further = ORDER.page(session, _chosen(asked, _edges(reached)), after, limit)
+    tools = reached.tools
+    return [_shape(row, tools) for row in rows], further
+
+
+def _edges(reached: Reach) -> Select[Any]:
+    ends = [getattr(end, name).label(f"{side}_{name}") for side, end in (("before", BEFORE), ("after", AFTER)) for name in SHOWN if name != "id"]
+    columns = (Dependency.successor_id, Dependency.predecessor_id, Dependency.type, Dependency.lag_minutes, Dependency.assumed, Dependency.origin)
+    return (
+        select(*columns, *ends)
+        .join(AFTER, AFTER.id == Dependency.successor_id)
+        .outerjoin(BEFORE, BEFORE.id == Dependency.predecessor_id)
+        .where(AFTER.deleted_at.is_(None), AFTER.access_lost_at.is_(None), BEFORE.deleted_at.is_(None), BEFORE.access_lost_at.is_(None))
+        .where(*reached.where(AFTER.connection_id))
+    )
+
+
+def _chosen(asked: DependencyFilter, statement: Select[Any]) -> Select[Any]:
+    if asked.project_id:
+        statement = statement.where(or_(AFTER.project_id.in_(asked.project_id), BEFORE.project_id.in_(asked.project_id)))
+    if asked.task_id:
+        statement = statement.where(or_(Dependency.successor_id.in_(asked.task_id), Dependency.predecessor_id.in_(asked.task_id)))
+    return statement
+
+
+def _shape(row: RowMapping, tools: Mapping[UUID, str]) -> Shape:
+    ends = {}
+    for side, key in (("before", "predecessor_id"), ("after", "successor_id")):
+        end = {name: row[f"{side}_{name}"] for name in SHOWN if name != "id"}
+        ends[side] = {"id": row[key], "tool": tools.get(end["connection_id"]), **end}
+    plain = {name: row[name] for name in ("type", "lag_minutes", "assumed", "origin")}
+    return {"predecessor": ends["before"], "successor": ends["after"], **plain, "violated": violated(ends["before"], ends["after"], plain)}
+
+
+def violated(predecessor: Mapping[str, Any], successor: Mapping[str, Any], edge: Mapping[str, Any]) -> bool:
+    """Whether the dates as planned contradict the dependency, in whole days; without both dates nothing does.
+
+    A task without a start is taken to start on the day it is due: the kindest reading.
+    """
+    kind = DependencyType(edge["type"])
+    from_start = kind in (DependencyType.START_TO_START, DependencyType.START_TO_FINISH)
+    to_start = kind in (DependencyType.FINISH_TO_START, DependencyType.START_TO_START)
+    given = predecessor["start_on"] or predecessor["due_on"] if from_start else predecessor["due_on"]
+    bound = successor["start_on"] or successor["due_on"] if to_start else successor["due_on"]
+    return given is not None and bound is not None and bound < _later(given, edge["lag_minutes"])
+
+
+def _later(day: date, minutes: int) -> date:
+    """A lag of part of a day moves no date: dates alone cannot show that it is broken."""
+    return day + timedelta(days=int(minutes / MINUTES_A_DAY))

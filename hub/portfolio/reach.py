@@ -1,0 +1,85 @@
+"""Which connections an answer is about, and how far it can be trusted: its age, its gaps, and since when movement is known."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy.orm import Session
+
+from hub.models import Connection, Container, Coverage, Project
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """Now, and the calendar day that it is where the reader is."""
+
+    now: datetime
+    zone: ZoneInfo
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(self.zone).date()
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The connections concerned. ``partial``: there are others, whose rows must be left out."""
+
+    connections: tuple[Any, ...]
+    partial: bool
+
+    @property
+    def tools(self) -> dict[UUID, str]:
+        return {connection.id: connection.tool for connection in self.connections}
+
+    def where(self, column: Any) -> list[ColumnElement[bool]]:
+        """No condition where all connections are meant: the database then has one thing less to look at."""
+        return [column.in_([connection.id for connection in self.connections])] if self.partial else []
+
+
+def reach(session: Session, *, tools: Collection[str] = (), connection_ids: Collection[UUID] = ()) -> Reach:
+    """The connections of these tools and ids (none given: all), removed ones left out."""
+    columns = (Connection.id, Connection.tool, Connection.name, Connection.state, Connection.last_synced_at, Connection.history_from)
+    every = session.execute(select(*columns).order_by(Connection.tool, Connection.name)).all()
+    meant = tuple(
+        connection
+        for connection in every
+        if connection.state != "detached" and (not tools or connection.tool in tools) and (not connection_ids or connection.id in connection_ids)
+    )
+    return Reach(meant, partial=len(meant) < len(every))
+
+
+def meta(session: Session, reached: Reach, day: Day, *, containers: Sequence[UUID] = ()) -> dict[str, Any]:
+    """What travels with every answer. ``containers``: the projects that the answer is confined to; none: all of the connections."""
+    synced = [connection.last_synced_at for connection in reached.connections]
+    history = [connection.history_from for connection in reached.connections]
+    as_of = min(synced) if synced and None not in synced else None
+    said: dict[str, Any] = {
+        "data_as_of": as_of,
+        "coverage": _coverage(session, reached, containers, synced=as_of is not None),
+        "timezone": day.zone.key,
+        "history_from": max(history) if history and None not in history else None,
+    }
+    return said
+
+
+def _coverage(session: Session, reached: Reach, containers: Sequence[UUID], *, synced: bool) -> dict[str, Any]:
+    refused = Coverage.refused.is_not(None)
+    unproved = Coverage.refused.is_(None) & (Coverage.proof == "none")
+    counted = (
+        select(func.count(), func.coalesce(func.sum(case((unproved, 1), else_=0)), 0), func.coalesce(func.sum(case((refused, 1), else_=0)), 0))
+        .select_from(Coverage)
+        .outerjoin(Project, Project.id == Coverage.container_id)
+        .outerjoin(Container, Container.id == Coverage.container_id)
+        .where(Project.deleted_at.is_(None), Container.deleted_at.is_(None), *reached.where(Coverage.connection_id))
+    )
+    if containers:
+        counted = counted.where(Coverage.container_id.in_(containers))
+    number, gaps, barred = session.execute(counted).one()
+    return {"complete": synced and gaps == 0 and barred == 0, "containers": number, "unproved": gaps, "refused": barred}

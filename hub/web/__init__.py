@@ -1,0 +1,1 @@
+"""Pages: rendered here, complete without script, with nothing from other servers."""
