@@ -1,0 +1,51 @@
+"""The command line: ``hub demo | serve | worker | migrate | connection | sync | key | doctor``.
+
+Results go to stdout, everything else (progress, hints, errors) to stderr, so that a program may read the first and a person the second. Exit codes:
+0 fine (a sync that is complete, deferred, or partial because of known refusals only), 1 failed, 2 wrong usage, 130 interrupted.
+
+One file per group of commands; each command opens what it needs through ``house`` and hands errors up to ``failures``, the one place that words them.
+Heavy rooms (web server, sandbox) are imported by the command that needs them, so that ``hub key list`` does not wait for them.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from hub.cli import connections, demo, doctor, failures, keys, migrate, serve, sync
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="hub",
+    help="One portfolio over Asana, monday.com and ClickUp.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("worker")(serve.worker)
+app.command("migrate")(migrate.migrate)
+app.command("sync")(sync.sync)
+app.command("doctor")(doctor.doctor)
+app.add_typer(connections.app, name="connection")
+app.add_typer(keys.app, name="key")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs one command and ends the process with its exit code."""
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    command = typer.main.get_command(app)
+    sys.exit(failures.guarded(lambda: command.main(args=None if arguments is None else list(arguments), prog_name="hub", standalone_mode=False)))
+
+
+def _as_interrupt(_number: int, _frame: FrameType | None) -> None:
+    """A polite request to end is answered as Ctrl-C is: in order, temporary things removed."""
+    raise KeyboardInterrupt

@@ -1,0 +1,78 @@
+"""``hub serve`` and ``hub worker``: the long-running processes. Ctrl-C and SIGTERM end them in order, with exit code 0."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from hub.cli import house
+from hub.cli.failures import CannotGoOn, say
+from hub.cli.house import House
+from hub.jobs.embedded import EmbeddedJobs
+
+HOST, PORT = "127.0.0.1", 8000
+GRACE_SECONDS = 5
+"""How long open requests may take to end once the service is told to."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="the address to listen on; 0.0.0.0 opens it to the network")] = HOST,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = PORT,
+) -> None:
+    """Serve the API and keep all connections up to date."""
+    with house.opened(quiet=False, may_migrate=True) as hub, listening(host, port) as door:
+        say(f"hub: http://{_shown(host)}:{door.getsockname()[1]} answers; Ctrl-C ends it")
+        run(hub, door)
+
+
+def worker() -> None:
+    """Keep all connections up to date, without the API."""
+    from hub.worker import run_worker
+
+    with house.opened(quiet=False) as hub:
+        say("hub: the worker keeps the connections up to date; Ctrl-C ends it")
+        run_worker(hub.settings)
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that accepts connections; raises CannotGoOn where it cannot be had."""
+    try:
+        door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
+        door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer on a kept connection waits 40 ms for an acknowledgement
+        return door
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CannotGoOn(f"port {port} of {host} is in use by another program: choose another one with --port") from error
+        raise CannotGoOn(f"cannot listen on {host} port {port} ({error.strerror or error}): choose others with --host and --port") from error
+
+
+def run(hub: House, door: socket.socket, *, ready: Callable[[], None] = lambda: None, **how: Any) -> None:
+    """Serves until told to end. ``ready`` is called once requests are answered; ``how`` goes to ``create_app``."""
+    import uvicorn
+
+    from hub.app import create_app
+
+    app = create_app(hub.settings, hub.database, hub.vault, EmbeddedJobs(house.now), house.now, **how)
+
+    class Announcing(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if not self.should_exit:
+                ready()
+
+    server = Announcing(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS))
+    try:
+        server.run(sockets=[door])
+    except KeyboardInterrupt:  # uvicorn hands the signal on once it has ended in order
+        say("hub: ended")
+        return
+    if not server.started:
+        raise CannotGoOn("the service could not start; the lines above say why")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

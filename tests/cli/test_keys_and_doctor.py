@@ -1,0 +1,85 @@
+"""Keys, migrations and the doctor."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, update
+
+from hub.db import Database
+from hub.models import Identity, Project, Task
+from hub.sandbox.server import Sandbox
+from tests.cli.conftest import Hub
+
+
+def test_a_key_is_shown_once_and_listed_by_its_first_characters(hub: Hub) -> None:
+    said = hub("key", "create", "--name", "Rechnung", "--role", "viewer")
+    key = said.out.strip()
+    assert re.fullmatch(r"hub_\w{8}_[\w-]{43}", key)
+    listed = hub("key", "list").out
+    assert "Rechnung" in listed
+    assert key[:12] in listed
+    assert key not in listed + hub("key", "list", "--json").out
+
+
+def test_a_revoked_key_stays_in_the_list_as_such(hub: Hub) -> None:
+    key = json.loads(hub("key", "create", "--name", "x", "--role", "admin", "--json").out)["key"]
+    assert hub("key", "revoke", key[:12]).code == 0
+    assert "revoked" in hub("key", "list").out
+    assert hub("key", "revoke", key[:12]).code == 1
+
+
+def test_migrate_says_from_where_to_where(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HUB_DATABASE_URL", f"sqlite:///{tmp_path / 'new.db'}")
+    assert re.search(r"none -> \w+", hub("migrate").out)
+    assert "as before" in hub("migrate").out
+    with sqlite3.connect(tmp_path / "new.db") as database:
+        assert database.execute("SELECT count(*) FROM task").fetchone() == (0,)
+    database.close()
+
+
+def findings(hub: Hub, *words: str) -> tuple[int, list[dict[str, object]]]:
+    said = hub("doctor", "--json", *words)
+    return said.code, [json.loads(line) for line in said.out.splitlines()]
+
+
+def test_a_healthy_hub_needs_nothing(connected: Hub) -> None:
+    connected("sync")
+    code, found = findings(connected, "--network")
+    assert code == 0
+    assert {each["level"] for each in found} <= {"ok", "note"}
+    about = [str(each["about"]) for each in found]
+    assert {"settings", "key", "database", "connection berlin", "completeness berlin", "network berlin"} <= set(about)
+    assert "projects were read whole" in connected("doctor").out
+
+
+def test_a_broken_connection_and_a_missing_key_need_a_person(connected: Hub, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.knobs.revoked.add("asana")
+    code, found = findings(connected, "--network")
+    assert (code, [each["about"] for each in found if each["level"] == "act"]) == (1, ["network berlin"])
+    connected("sync")
+    code, found = findings(connected)
+    assert (code, [each["about"] for each in found if each["level"] == "act"]) == (1, ["connection berlin"])
+    monkeypatch.setenv("HUB_SECRET_KEYS", "")
+    code, found = findings(connected)
+    assert (code, "key" in [each["about"] for each in found if each["level"] == "act"]) == (1, True)
+
+
+def test_references_that_point_nowhere_are_counted(connected: Hub, sqlite_url: str) -> None:
+    connected("sync")
+    database = Database(sqlite_url)
+    with database.writing() as session:
+        session.execute(delete(Project))
+        session.execute(delete(Identity))
+        session.execute(update(Task).values(status_category="unknown"))
+    database.dispose()
+    code, found = findings(connected)
+    counts = {str(each["words"]).partition(" is not held")[0]: each["count"] for each in found if each["about"] == "references"}
+    assert code == 0
+    assert counts["a task's project"]
+    assert counts["an assigned person"]
+    assert any(str(each["about"]) == "statuses berlin" for each in found)
