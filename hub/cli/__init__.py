@@ -17,6 +17,7 @@ from typing import NoReturn
 
 import typer
 
+from hub import collector
 from hub.cli import connections, demo, doctor, failures, keys, migrate, serve, sync
 
 __all__ = ["app", "main"]
@@ -42,6 +43,7 @@ app.add_typer(keys.app, name="key")
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and ends the process with its exit code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
+    collector.tune()
     command = typer.main.get_command(app)
     sys.exit(failures.guarded(lambda: command.main(args=None if arguments is None else list(arguments), prog_name="hub", standalone_mode=False)))
 

@@ -92,9 +92,7 @@ def tell(row: dict[str, Any], minimum: int, cost: float) -> None:
 def together(turn: str, rows: list[dict[str, Any]], costs: dict[str, float]) -> None:
     cpu, cost, count = sum(row["cpu"] for row in rows), sum(costs.values()), sum(row["tasks"] for row in rows)
     memory = max(row["rss_mb"] for row in rows)
-    print(
-        f"{turn}, together: {count} tasks, {1000 * cpu / count:.3f} ms CPU a task, {cpu / cost:.1f} times the bare reader, {memory:.0f} MB"
-    )
+    print(f"{turn}, together: {count} tasks, {1000 * cpu / count:.3f} ms CPU a task, {cpu / cost:.1f} times the bare reader, {memory:.0f} MB")
 
 
 def main() -> None:

@@ -1,0 +1,324 @@
+"""One run: open the connection, read what its pass still lacks, keep it page by page, verify, close the pass.
+
+Killed at any point, the next run goes on at the last kept page. A run never sleeps on a long wait: it ends as ``deferred`` and says when it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import anyio
+from anyio.to_thread import run_sync
+from sqlalchemy import select
+
+from connectors.base import Connector, Page, Slice
+from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound, RateLimited, Refused
+from connectors.http import Client
+from connectors.records import Ref
+from hub import log
+from hub.connections import ConnectionProblem, Opened, accept, adopt, opened
+from hub.db import Database
+from hub.models import Connection, SyncPass, SyncRun
+from hub.settings import Settings
+from hub.sync import coverage, finish, runs, settle, store, write
+from hub.sync.ids import Ids
+from hub.sync.reader import Arrival, Arrived, Ended, Reader
+from hub.sync.runs import Outcome
+from hub.vault import Vault, VaultError
+
+RETRY_AFTER = timedelta(minutes=5)
+"""When a partial or failed run is tried again, if the connection's own interval is longer."""
+INTERRUPTED = "interrupted; the next sync goes on from the last kept page"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a person may be shown while a run goes on. Slices grow as they are found."""
+
+    connection: str
+    stage: str
+    tasks: int
+    slices_done: int
+    slices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every run of an engine shares. ``watch`` is called after every kept page."""
+
+    database: Database
+    vault: Vault
+    settings: Settings
+    now: Callable[[], datetime]
+    watch: Callable[[Progress], None]
+
+
+@dataclass(slots=True)
+class Work:
+    """The state of one run."""
+
+    tools: Tools
+    run_id: UUID
+    holder: str
+    opened: Opened
+    connector: Connector
+    outcome: Outcome = field(default_factory=Outcome)
+    tally: write.Tally = field(default_factory=write.Tally)
+    deleted: int = 0
+    anew: bool = False
+    accept_deletions: bool = False
+    account: write.Account | None = None
+    this: SyncPass | None = None
+    first: bool = False
+    proved: set[UUID] = field(default_factory=set)
+    pages: dict[str, int] = field(default_factory=dict)
+    covered: set[UUID] = field(default_factory=set)
+    lost: bool = False
+    slices_done: int = 0
+    troubled: set[str] = field(default_factory=set)
+    structured: bool = False
+    seen_before: int = 0
+
+    @classmethod
+    def begin(cls, tools: Tools, run_id: UUID, connection_id: UUID, holder: str, client: Client) -> Work | Outcome:
+        with tools.database.writing() as session:
+            connection = session.get_one(Connection, connection_id)
+            run = session.get_one(SyncRun, run_id)
+            if connection.state in ("paused", "detached"):
+                outcome = Outcome(state="cancelled", errors=[f"{connection.name} is {connection.state}: hub connection resume {connection.name}"])
+                run.state, run.ended_at, run.errors = "cancelled", tools.now(), outcome.errors
+                return outcome
+            try:
+                account = opened(connection, tools.vault)
+                connector = account.connect(client, tools.now)
+            except (VaultError, ConnectionProblem, ConnectorError, ValueError) as error:
+                outcome = Outcome(state="failed", errors=[f"{connection.name}: {error}"], broken=isinstance(error, AuthFailed))
+                runs.end(session, run_id, outcome, {}, tools.now(), tools.now() + RETRY_AFTER)
+                return outcome
+            return cls(tools, run_id, holder, account, connector)
+
+    async def go(self) -> Outcome:
+        try:
+            if self.opened.realm is None:
+                await self._check()
+            positions = await run_sync(self._open_pass)
+            fatal = await Reader(self.connector, self._keep).run(positions)
+            if fatal is None:
+                fatal = await self._verify()
+            if fatal is not None:
+                self._stop(fatal)
+            else:
+                await self._finish()
+        except ConnectorError as error:
+            self._stop(error)
+        except runs.LeaseLost as error:
+            self.lost = True
+            self.outcome.worsen("failed", str(error))
+        except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
+            self.outcome.state, self.outcome.errors = "cancelled", [INTERRUPTED]
+            raise
+        except BaseException as error:
+            self.outcome.worsen("failed", f"{self.opened.name}: ended by a defect ({type(error).__name__}); the log of the program says more")
+            raise
+        finally:
+            with anyio.CancelScope(shield=True):
+                await run_sync(self._end)
+        return self.outcome
+
+    async def _check(self) -> None:
+        """The first contact fixes the realm; later runs learn from their first call whether the credential still works."""
+        check = await self.connector.check()
+
+        def keep() -> None:
+            with self.tools.database.writing() as session:
+                connection = session.get_one(Connection, self.opened.id)
+                accept(session, connection, check, self.tools.now())
+                adopt(session, connection)
+
+        await run_sync(keep)
+
+    def _open_pass(self) -> Sequence[store.Position]:
+        tools = self.tools
+        with tools.database.writing() as session:
+            connection = session.get_one(Connection, self.opened.id)
+            run = session.get_one(SyncRun, self.run_id)
+            if connection.realm is None:
+                raise BadResponse("the connection has no realm after its check")
+            self.this, fresh = store.open_pass(session, connection.id, tools.now(), anew=self.anew)
+            self.first = connection.history_from is None
+            self.account = write.Account(connection.id, Ids(connection.realm), self.connector.mapping_version, tools.settings.keep_raw)
+            self.account.categories = write.load_categories(session, connection.id)
+            self.account.archived_projects = settle.archived_projects(session, connection.id)
+            self.proved = coverage.proved(session, connection.id)
+            if fresh:
+                store.add_slices(session, self.this.id, self.connector.roots(self.opened.scope))
+            runs.start(session, run, self.this.id, tools.now(), baseline=self.first)
+            self.seen_before = store.count_seen(session, self.this.id, "task")
+            self._cover(store.covered(session, self.this.id))
+            positions = store.to_read(session, self.this.id)
+            self.pages = {position.piece.key: position.pages for position in positions}
+            return positions
+
+    async def _keep(self, arrival: Arrival) -> Sequence[store.Position]:
+        opened_ones = await (run_sync(self._keep_page, arrival) if isinstance(arrival, Arrived) else run_sync(self._end_slice, arrival))
+        self._show("reading")
+        return opened_ones
+
+    def _keep_page(self, arrival: Arrived) -> Sequence[store.Position]:
+        """One page, one transaction."""
+        piece, page, this, account = arrival.piece, arrival.page, self._pass(), self._account()
+        if piece.phase > 0 and not self.structured:
+            self._settle_structure()
+        with self.tools.database.writing() as session:
+            now = self.tools.now()
+            batch = write.Batch(session, account, now, partial(self._is_baseline, frozenset(account.ids(ref) for ref in piece.covers)))
+            entries = write.entries_of(account, self.connector, page.items)
+            write.keep(batch, entries, self._describe(page))
+            batch.finish()
+            seen = {kind: [entry.id for entry in found] for kind, found in entries.items()}
+            kept = store.Kept(piece.key, self.pages[piece.key], page.cursor, seen, page.refused, understood=self._understood(piece, batch.tally))
+            store.move(session, this.id, kept)
+            fresh = store.add_slices(session, this.id, page.opens)
+            runs.renew_lease(session, account.connection_id, self.holder, now)
+        self.pages[piece.key] += 1
+        self.slices_done += page.cursor is None
+        self._count(batch.tally, page.refused)
+        if batch.tally.problems:
+            self.troubled.add(piece.key)
+        for each in fresh:
+            self.pages[each.key] = 0
+            self._cover(each.covers)
+        return [store.Position(each, None, 0) for each in fresh]
+
+    def _cover(self, refs: Iterable[Ref]) -> None:
+        self.covered |= {self._account().ids(ref) for ref in refs}
+
+    def _describe(self, page: Page) -> write.Describe | None:
+        if page.describe is None:
+            return None
+        describe = page.describe
+        return lambda changed: write.entries_of(self._account(), self.connector, describe(changed))
+
+    def _understood(self, piece: Slice, tally: write.Tally) -> bool:
+        """A slice with an object that could not be understood does not count as read: the next run reads it again."""
+        return not tally.problems and piece.key not in self.troubled
+
+    def _end_slice(self, arrival: Ended) -> Sequence[store.Position]:
+        with self.tools.database.writing() as session:
+            state = store.REFUSED if arrival.refused else store.FAILED
+            store.close(session, self._pass().id, arrival.piece.key, state, str(arrival.error), restart=arrival.restart)
+            if arrival.refused:
+                store.refuse(session, self._pass().id, arrival.piece, arrival.error)
+            runs.renew_lease(session, self.opened.id, self.holder, self.tools.now())
+        self.slices_done += 1
+        self.outcome.worsen("partial", f"{arrival.piece.label}: {arrival.error}", fault=not arrival.refused)
+        return ()
+
+    def _settle_structure(self) -> None:
+        """Before the first task page: what is archived by inheritance must be known."""
+        with self.tools.database.writing() as session:
+            self._account().archived_projects = settle.settle_projects(session, self.opened.id)
+        self.structured = True
+
+    def _is_baseline(self, covers: frozenset[UUID], home: UUID | None) -> bool:
+        """Whether things seen for the first time tell no event: a slice's first complete pass only says how things are."""
+        if self.first:
+            return True
+        if home in self.proved:
+            return False
+        if home in (covers or self.covered):  # a slice that covers nothing reads subtasks: they are as new as the project they lie in
+            return True
+        return bool(covers) and not covers & self.proved
+
+    async def _verify(self) -> ConnectorError | None:
+        """Reads the subtasks of every parent that has more of them than were seen, level by level, until the counts agree or were read directly."""
+        if not self.connector.capabilities.counts_children:
+            return None
+        while True:
+            parents = await run_sync(self._short_of_children)
+            if not parents:
+                return None
+            self._show("verifying")
+            if fatal := await Reader(self.connector, self._keep).run(parents):
+                return fatal
+
+    def _short_of_children(self) -> Sequence[store.Position]:
+        with self.tools.database.writing() as session:
+            refs = finish.short_of_children(session, self._pass())
+            fresh = store.add_slices(session, self._pass().id, [self.connector.children(ref) for ref in refs])
+        for piece in fresh:
+            self.pages[piece.key] = 0
+        return [store.Position(piece, None, 0) for piece in fresh]
+
+    async def _finish(self) -> None:
+        self._show("finishing")
+        closing = finish.Closing(
+            self.tools.database, self.connector, self._account(), self._pass(), self.holder, self.tools.now, self.tools.settings.tombstone_share
+        )
+        self.deleted = await closing.go(self.outcome, accept_deletions=self.accept_deletions)
+
+    def _stop(self, error: ConnectorError) -> None:
+        """The run ends here as a whole."""
+        name = self.opened.name
+        if isinstance(error, AuthFailed):
+            self.outcome.broken = True
+            self.outcome.worsen("failed", f"{name}: the credential was refused ({error}); give it a new one: hub connection rotate {name}")
+        elif isinstance(error, RateLimited):
+            self.outcome.next_sync_at = self.tools.now() + timedelta(seconds=error.retry_after)
+            self.outcome.worsen("deferred", f"{name}: the tool's limit is used up; goes on at {self.outcome.next_sync_at:%Y-%m-%d %H:%M:%S} UTC")
+        else:
+            self.outcome.worsen("failed", f"{name}: {error}")
+
+    def _end(self) -> None:
+        tools = self.tools
+        counts = {
+            "created": self.tally.created,
+            "updated": self.tally.updated,
+            "deleted": self.deleted,
+            "unchanged": self._unchanged(),
+            "requests": self.connector.http.requests,
+        }
+        if self.lost:
+            with tools.database.writing() as session:
+                return runs.give_up(session, self.run_id, self.outcome, tools.now())
+        with tools.database.writing() as session:
+            interval = session.scalar(select(Connection.interval_seconds).where(Connection.id == self.opened.id))
+            pause = timedelta(seconds=interval) if interval else tools.settings.sync_interval
+            if self.outcome.state == "failed" or (self.this is not None and store.is_open(session, self.this.id)):
+                pause = min(pause, RETRY_AFTER)  # there is something left that a repetition may mend
+            runs.end(session, self.run_id, self.outcome, counts, tools.now(), tools.now() + pause)
+        log.get("sync").info("run ended", connection=self.opened.name, state=self.outcome.state, errors=self.outcome.errors, **counts)
+
+    def _unchanged(self) -> int:
+        """Different tasks that this run read and found as they were: one that is listed in three projects counts once."""
+        if self.this is None:
+            return 0
+        with self.tools.database.reading() as session:
+            seen = store.count_seen(session, self.this.id, "task") - self.seen_before
+        return max(0, seen - self.tally.created - self.tally.updated)
+
+    def _count(self, tally: write.Tally, refused: Any) -> None:
+        self.tally.add(tally)
+        for problem in tally.problems:
+            self.outcome.worsen("partial", problem)
+        for ref, error in refused.items():
+            self.outcome.worsen("partial", f"{ref}: {error}", fault=not isinstance(error, (Refused, NotFound)))
+
+    def _show(self, stage: str) -> None:
+        done = self.tally.created + self.tally.updated + self.tally.unchanged
+        self.tools.watch(Progress(self.opened.name, stage, done, self.slices_done, len(self.pages)))
+
+    def _pass(self) -> SyncPass:
+        if self.this is None:
+            raise RuntimeError("the pass is not open yet")
+        return self.this
+
+    def _account(self) -> write.Account:
+        if self.account is None:
+            raise RuntimeError("the pass is not open yet")
+        return self.account
