@@ -2,15 +2,13 @@
 
 Reading. ``roots(scope)`` names the first slices. ``read(slice, cursor)`` yields the slice's pages; a page may open further slices (the container
 walk opens one per project). The caller reads several slices at once (``capabilities.concurrency``), lower phases first, and hands back the
-``cursor`` of the
-last page it kept to go on later. Everything that a slice needs to be read again in another process is in ``Slice.args`` (JSON).
+``cursor`` of the last page it kept to go on later. Everything that a slice needs to be read again in another process is in ``Slice.args`` (JSON).
 
-The end of a list is said, never inferred: a page whose ``cursor`` is null completes its slice. An iterator that ends otherwise is a short read, an
-error.
+The end of a list is said, never inferred: a page whose ``cursor`` is null completes its slice. An iterator
+that ends otherwise is a short read, an error.
 
 Mapping. A page holds raw items; ``map(item)`` is pure and turns one item into one record. The caller maps only the items whose digest changed. What
-a mapping
-looks at besides the raw body (column roles, time zone) is in ``Item.context``; its ``version`` is part of the digest.
+a mapping looks at besides the raw body (column roles, time zone) is in ``Item.context``; its ``version`` is part of the digest.
 """
 
 from __future__ import annotations
@@ -55,8 +53,7 @@ class Item:
     """One raw thing: ``id`` is its reference (``task:1204``), whose first word is the kind of record that it maps to.
 
     ``owner``: the reference of the item whose raw body yields the context again (``project:77``), for a replay without the vendor; null where
-    ``context`` comes
-    from the connector's own settings.
+    ``context`` comes from the connector's own settings.
     """
 
     id: Ref
@@ -70,11 +67,8 @@ class Page:
     """One page of one slice. ``cursor``: JSON to go on after this page, null when the slice is complete with it.
 
     ``refused``: containers that this page was to read and could not, with the reason; they are not covered by the slice. ``expected``: how many
-    tasks the slice
-    will bring in all, where that is known, for progress.
-    ``describe``: items for what is described only inside tasks of this page (a status, a field), asked for with the references of the tasks that
-    changed:
-    unchanged ones have nothing new to say.
+    tasks the slice will bring in all, where that is known, for progress. ``describe``: items for what is described only inside tasks of this page (a
+    status, a field), asked for with the references of the tasks that changed: unchanged ones have nothing new to say.
     """
 
     items: Sequence[Item]

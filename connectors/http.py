@@ -261,7 +261,7 @@ class Http:
         if self.on_headers is not None:
             self.on_headers(headers)
         try:
-            body = orjson.loads(content)
+            body = _without_nul(orjson.loads(content)) if rb"\u0000" in content else orjson.loads(content)
         except orjson.JSONDecodeError:
             body = None
         error = self._classify(status, headers, body)
@@ -280,6 +280,17 @@ class Http:
         if isinstance(error, RateLimited):
             self.limiter.pause(error.retry_after)
         raise error
+
+
+def _without_nul(value: Any) -> Any:
+    """JSON may hold the character NUL, PostgreSQL's text may not: one such title would stop its connection for good."""
+    if isinstance(value, str):
+        return value.replace("\x00", "")
+    if isinstance(value, list):
+        return [_without_nul(each) for each in value]
+    if isinstance(value, dict):
+        return {_without_nul(key): _without_nul(each) for key, each in value.items()}
+    return value
 
 
 def _translate(status: int, headers: Mapping[str, str], body: Any, now: datetime) -> ConnectorError:

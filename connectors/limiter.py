@@ -35,8 +35,8 @@ LOOK_AGAIN = 5.0
 class Lane:
     """One of the vendor's limits: so many calls a minute, so many at once.
 
-    ``per_second``: bursts are held to it too, for a vendor that looks more often than once a minute. ``within``: another lane in which these calls
-    count as well.
+    ``per_second``: bursts are held to it too, for a vendor that looks more often than once a minute. ``within``:
+    another lane in which these calls count as well.
     """
 
     per_minute: float

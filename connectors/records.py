@@ -189,8 +189,7 @@ class CustomValue:
     """A custom field's value on one task; unset fields are left out.
 
     text, url, formula: string. number, money: number. bool: boolean. date: ISO date, or ISO instant with milliseconds, ending in Z. range: [from,
-    to] as ISO dates (either may
-    be null). enum: the option's name. multi_enum: list of names. person, relation: list of references.
+    to] as ISO dates (either may be null). enum: the option's name. multi_enum: list of names. person, relation: list of references.
     """
 
     field_id: Ref
@@ -200,8 +199,8 @@ class CustomValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Membership:
-    """``status``, ``status_id``: the task's status as this project shows it, where it differs from project to project (Asana's sections); else
-    null."""
+    """``status``, ``status_id``: the task's status as this project shows it, where it differs from
+    project to project (Asana's sections); else null."""
 
     project_id: Ref
     section_id: Ref | None = None

@@ -1,5 +1,5 @@
-"""Where the service is put together: API, pages, jobs and clock over one database. Nothing is global; nothing starts before the app's lifespan
-does."""
+"""Where the service is put together: API, pages, jobs and clock over one database. Nothing is global;
+nothing starts before the app's lifespan does."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ ABOUT = "One portfolio over the tools that teams work in. Every answer says in `
 
 
 def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now: Now, *, open_home: bool = False) -> FastAPI:
-    """The ASGI app. Its lifespan starts jobs and clock, and stops them after the last request. ``open_home``: show the portfolio's page without a
-    key."""
+    """The ASGI app. Its lifespan starts jobs and clock, and stops them after the last request.
+    ``open_home``: show the portfolio's page without a key."""
     app = FastAPI(
         title="Hub",
         version=__version__,
@@ -66,12 +66,14 @@ def handlers(engine: Engine, jobs: Jobs) -> Mapping[str, Handler]:
 
 
 def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
-    """``run_id``: that run; else ``connection_id``: a scheduled one of its own. While another process reads the connection, it is asked again
-    soon."""
+    """``run_id``: that run, and while another process reads the connection, it is asked again soon. Else ``connection_id``:
+    a scheduled one of its own, unless another process, whose clock rang too, has done it or is at it."""
     with engine.database.writing() as session:
         if given := args.get("run_id"):
             run = session.get(SyncRun, UUID(given))
         else:
+            if not runs.is_due(session, UUID(args["connection_id"]), engine.now()):
+                return
             run = runs.queue(session, UUID(args["connection_id"]), "schedule", engine.now())
         if run is None:
             log.get("sync").warning("no such run", run_id=given)
@@ -87,8 +89,8 @@ def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
 
 
 def _move_on(engine: Engine, connection_id: UUID, due: datetime | None) -> None:
-    """A run that ended without saying when the next one is due (an unexpected error, a paused connection) must not leave the clock with a used
-    slot."""
+    """A run that ended without saying when the next one is due (an unexpected error, a paused
+    connection) must not leave the clock with a used slot."""
     with engine.database.writing() as session:
         connection = session.get(Connection, connection_id)
         if connection is not None and connection.state != "broken" and connection.next_sync_at == due and connection.lease_owner is None:

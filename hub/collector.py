@@ -1,5 +1,5 @@
-"""Python's garbage collector, told what this program is: pages of many small objects that live for milliseconds, over a large heap that lives for
-ever.
+"""Python's garbage collector, told what this program is: pages of many small objects that live for
+milliseconds, over a large heap that lives for ever.
 
 With the defaults it walks that heap again and again while a page is parsed, for a fifth of all CPU (measured on a first sync of 20,000 tasks).
 """

@@ -1,8 +1,7 @@
 """A configured account at a vendor: add, check, change, open. The only room that opens a connection's secret.
 
 The realm, the namespace of all ids, is fixed at the first check: tool, base URL and, where a tool has it, the account. A workspace that another
-connection
-already covers is refused by name, because the same task would be counted twice.
+connection already covers is refused by name, because the same task would be counted twice.
 """
 
 from __future__ import annotations
@@ -97,8 +96,8 @@ def look(account: Opened, settings: Settings, now: Any) -> Check:
 
 
 def choose(connection: Connection, vault: Vault, settings: Settings, key: str, value: Any, now: Any) -> None:
-    """Sets one of the connector's mapping options (None: takes it back); in force from the next sync. Raises ConnectionProblem where it makes no
-    sense."""
+    """Sets one of the connector's mapping options (None: takes it back); in force from the next sync.
+    Raises ConnectionProblem where it makes no sense."""
     known = registry.connector_class(connection.tool).choices
     if key not in known:
         raise ConnectionProblem(
@@ -169,8 +168,8 @@ def opened(connection: Connection, vault: Vault) -> Opened:
 
 
 def accept(session: Session, connection: Connection, check: Check, now: datetime) -> None:
-    """Keeps what a successful check found. Raises ConnectionProblem where the credential belongs to another account, or reaches what another
-    connection covers."""
+    """Keeps what a successful check found. Raises ConnectionProblem where the credential belongs to another
+    account, or reaches what another connection covers."""
     realm = realm_of(connection.tool, connection.base_url, check.account)
     if connection.realm not in (None, realm):
         raise ConnectionProblem(f"this credential belongs to another account than {connection.name} was made with: add it as a connection of its own")

@@ -1,9 +1,8 @@
-"""Engine, sessions, column types. Synchronous on purpose: one colour for service, CLI, migrations and reports, and faster on SQLite than the async
-drivers.
+"""Engine, sessions, column types. Synchronous on purpose: one colour for service, CLI, migrations and
+reports, and faster on SQLite than the async drivers.
 
 Two session factories. ``reading()`` sees one snapshot and cannot write. ``writing()`` takes SQLite's write lock at once (BEGIN IMMEDIATE): with a
-plain BEGIN
-a read-then-write transaction may find its snapshot stale and lose its update.
+plain BEGIN a read-then-write transaction may find its snapshot stale and lose its update.
 """
 
 from __future__ import annotations
@@ -69,12 +68,16 @@ def load_json(value: Any) -> Any:
 def open_engine(url: str, *, read_only: bool = False) -> Engine:
     """An engine whose transactions begin as this module's docstring says. The database is not touched yet."""
     if url.startswith("sqlite"):
-        engine = create_engine(url, json_serializer=dump_json, json_deserializer=load_json, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_engine(
+            url, json_serializer=dump_json, json_deserializer=load_json, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS}
+        )
         event.listen(engine, "connect", partial(_prepare_sqlite, READ_PRAGMAS if read_only else WRITE_PRAGMAS))
         event.listen(engine, "begin", partial(_begin_sqlite, "BEGIN" if read_only else "BEGIN IMMEDIATE"))
         return engine
-    engine = create_engine(url, json_serializer=dump_json, json_deserializer=orjson.loads, pool_pre_ping=True, pool_size=10, max_overflow=20)
-    return engine.execution_options(postgresql_readonly=True) if read_only else engine
+    engine = create_engine(
+        url, json_serializer=dump_json, json_deserializer=orjson.loads, hide_parameters=True, pool_pre_ping=True, pool_size=10, max_overflow=20
+    )
+    return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ") if read_only else engine
 
 
 PRAGMAS = (

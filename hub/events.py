@@ -1,8 +1,7 @@
 """The log of events: their types, and the row written in the caller's transaction.
 
-``sequence`` is commit order. It comes from a counter row whose lock a writer holds until its commit, so a reader that has seen sequence n will
-never later find
-a smaller one. An event is an index into the past, not a message: delivery reads the log.
+``sequence`` is commit order. It comes from a counter row whose lock a writer holds until its commit, so a reader that has seen sequence n will never
+later find a smaller one. An event is an index into the past, not a message: delivery reads the log.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Structured logs on stderr. Ids of the request, run and connection are bound as context variables; secrets are cut out by ``redact`` before
-anything is rendered."""
+"""Structured logs on stderr. Ids of the request, run and connection are bound as context variables; secrets are cut
+out by ``redact`` before anything is rendered."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ from typing import Any
 import structlog
 
 SECRET = re.compile(r"(?i)(authorization|token|secret|password|api[_-]?key|cookie)")
-BEARER = re.compile(r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)")
+BEARER = re.compile(r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)")
 HIDDEN = "[redacted]"
 
 
 def redact(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: values under secret-like names, and secret-like words in any text, are replaced."""
     for key, value in entry.items():
-        if SECRET.search(key):
-            entry[key] = HIDDEN
-        elif isinstance(value, str):
-            entry[key] = BEARER.sub(HIDDEN, value)
+        entry[key] = HIDDEN if SECRET.search(key) else _without_secrets(value)
     return entry
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, str):
+        return BEARER.sub(HIDDEN, value)
+    if isinstance(value, (list, tuple)):
+        return [_without_secrets(each) for each in value]
+    if isinstance(value, dict):
+        return {key: HIDDEN if SECRET.search(str(key)) else _without_secrets(each) for key, each in value.items()}
+    return value
 
 
 def configure(fmt: str = "console", level: str = "INFO") -> None:

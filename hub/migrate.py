@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -34,15 +39,21 @@ def newest() -> str:
 
 def current(database: Database) -> str | None:
     """The database's version; None for one that was never migrated. Raises DatabaseProblem where it cannot be opened."""
+    with _opening(), database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+@contextmanager
+def _opening() -> Iterator[None]:
     try:
-        with database.engine.connect() as connection:
-            return MigrationContext.configure(connection).get_current_revision()
+        yield
     except OperationalError as error:
         raise DatabaseProblem(f"the database cannot be opened ({_reason(error)}): check HUB_DATABASE_URL and the rights of its folder") from error
 
 
 def upgrade(database: Database) -> tuple[str | None, str]:
     """Migrates to the newest version; returns the versions before and after."""
+    _make_file(database)
     before = current(database)
     _refuse_newer(before)
     try:
@@ -53,9 +64,32 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     return before, newest()
 
 
+def _make_file(database: Database) -> None:
+    """A new SQLite file is its owner's alone: it will hold other people's tasks. Raises DatabaseProblem."""
+    path = database.engine.url.database
+    if database.dialect != "sqlite" or path is None or Path(path).exists():
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise DatabaseProblem(
+            f"the database file {path} cannot be made ({error.strerror}): check HUB_DATABASE_URL and the rights of its folder"
+        ) from error
+
+
 def require_current(database: Database) -> None:
-    """Raises DatabaseProblem unless the database has exactly this code's version."""
-    version = current(database)
+    """Raises DatabaseProblem unless the database has exactly this code's version and, on SQLite, can be written to."""
+    _require(current(database))
+
+
+def require_readable(database: Database) -> None:
+    """The same for a reader: waits for no writer, so it may be asked every few seconds."""
+    with _opening(), database.reading() as session:
+        version = MigrationContext.configure(session.connection()).get_current_revision()
+    _require(version)
+
+
+def _require(version: str | None) -> None:
     _refuse_newer(version)
     if version is None:
         raise DatabaseProblem("the database is empty: run hub migrate")

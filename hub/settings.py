@@ -6,6 +6,7 @@ Every secret has a ``..._FILE`` variant naming a file that holds it. A malformed
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,8 +26,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``sync_interval``: pause between two syncs of a connection. ``tombstone_share``: largest share of a connection's tasks that one run may mark
-    as deleted (0 to 1)."""
+    """``sync_interval``: pause between two syncs of a connection. ``tombstone_share``: largest share of a connection's
+    tasks that one run may mark as deleted (0 to 1)."""
 
     database_url: str = "sqlite:///hub.db"
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -59,7 +60,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         public_url=_read(environ, "PUBLIC_URL"),
         sync_interval=_duration(environ, "SYNC_INTERVAL", defaults.sync_interval),
         timezone=_timezone(_read(environ, "TIMEZONE") or defaults.timezone),
-        proxy=_read(environ, "PROXY"),
+        proxy=_proxy(_read(environ, "PROXY")),
         ca_bundle=_ca_bundle(_read(environ, "CA_BUNDLE")),
         keep_raw=_switch(environ, "KEEP_RAW", defaults.keep_raw),
         tombstone_share=_share(environ, "TOMBSTONE_SHARE", defaults.tombstone_share),
@@ -104,6 +105,12 @@ def _timezone(text: str) -> str:
         ZoneInfo(text)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise SettingsError(f"HUB_TIMEZONE={text} is not a time zone: write a name such as Europe/Berlin") from error
+    return text
+
+
+def _proxy(text: str | None) -> str | None:
+    if text is not None and not re.fullmatch(r"https?://[^\s/]+(:\d+)?/?", text):
+        raise SettingsError("HUB_PROXY is not a proxy's URL: write http://HOST:PORT")
     return text
 
 

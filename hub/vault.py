@@ -1,8 +1,7 @@
 """Secrets at rest: AES-256-GCM, each ciphertext bound to the row and field it belongs to, prefixed with the id of its key so that keys can rotate.
 
 Keys come from ``HUB_SECRET_KEYS`` (first = current; the others still open old rows) or from a key file beside the SQLite database, made on first
-start with
-mode 0600. Sealed rows without their key are an error with the way out, never a reason to make a new key.
+start with mode 0600. Sealed rows without their key are an error with the way out, never a reason to make a new key.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What every test shares: one async backend, sockets shut except to this machine, and a database built by the migrations, on SQLite and on
-PostgreSQL."""
+"""What every test shares: one async backend, sockets shut except to this machine, and a database built
+by the migrations, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 

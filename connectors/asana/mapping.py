@@ -1,9 +1,9 @@
 """Raw dict -> record. Pure: what it looks at beside the raw body is the admin's ``Options``.
 
-Status. The only status the vendor builds in is the tick-box ``completed``; its word is the section, which differs from membership to membership. So
-each section is two statuses (``status:SECTION/open`` and ``/completed``) with one name, and a task without a section has ``status:none/...`` with no
-name. Where an admin chose an enum field for a project, its option takes the section's place there. ``approval_status`` needs no reading: all but
-pending is completed.
+Status. The only status the vendor builds in is the tick-box ``completed``; its word is the section, which differs from membership to
+membership. So each section is two statuses (``status:SECTION/open`` and ``/completed``) with one name, and a task without a section has
+``status:none/...`` with no name. Where an admin chose an enum field for a project, its option takes the section's place there.
+``approval_status`` needs no reading: all but pending is completed.
 """
 
 from __future__ import annotations

@@ -8,9 +8,8 @@
     children:T                       the direct subtasks of one task, where the hub found fewer than the task's own count
 
 Search belongs to paid plans: on a free one subtasks come by ``children`` alone, and tasks in no project by their assignee, each person's list read
-through; a task with neither project nor assignee is then out of reach.
-A subtask found by search does not tell in which project its topmost parent is, so where projects are left out of the scope, subtasks come by
-``children`` alone.
+through; a task with neither project nor assignee is then out of reach. A subtask found by search does not tell in which project its topmost parent
+is, so where projects are left out of the scope, subtasks come by ``children`` alone.
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ class ClickUpConnector:
     lanes: ClassVar[Mapping[str, Lane]] = {"default": Lane(per_minute=client.CALLS_A_MINUTE, at_once=client.AT_ONCE)}
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
+        days.require_zones(options)
         self.http = http
         self._client = Client(http)
         self._options = options

@@ -1,7 +1,7 @@
 """Instants and calendar dates.
 
-A task has no flag that tells a date from an instant: a date without a time is stored as 04:00 in the zone of the person who set it (vendor's page
-on tasks).
+A task has no flag that tells a date from an instant: a date without a time is stored as 04:00 in the zone of
+the person who set it (vendor's page on tasks).
 """
 
 from __future__ import annotations
@@ -65,6 +65,17 @@ def context(timezone: str | None, options: Mapping[str, Any]) -> Context:
     names = tuple(dict.fromkeys((str(own), *map(str, options.get("timezones") or ()))))
     days(names)
     return Context(version=",".join(names), data={"timezones": names})
+
+
+def require_zones(options: Mapping[str, Any]) -> None:
+    """Raises ValueError, saying what to write, where the admin's options are no time zones."""
+    own, others = options.get("timezone"), options.get("timezones") or []
+    if not isinstance(own, str | None) or not isinstance(others, list) or not all(isinstance(name, str) for name in others):
+        raise ValueError('write timezone="Europe/Berlin" and timezones=["Asia/Tokyo"]')
+    try:
+        context(None, options)
+    except BadResponse as error:
+        raise ValueError(str(error)) from error
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -1,9 +1,9 @@
 """The vendor's body cut down to what is mapped, in the vendor's own shape (``mapping`` reads the full body just as well).
 
-Pure, and fast: it runs on every task of every page. Dropped: watchers, checklists, attachments, sharing, linked tasks, unset custom fields,
-pictures and colours of users, definitions of fields (they are items of their own). Of a drop-down's options only the chosen ones stay, so that a
-task's body changes when its own option is renamed and not when another is added. Malformed parts are kept as they are: the mapping names the object
-that holds them.
+Pure, and fast: it runs on every task of every page. Dropped: watchers, checklists, attachments, sharing, linked tasks, unset custom
+fields, pictures and colours of users, definitions of fields (they are items of their own). Of a drop-down's options only the chosen ones
+stay, so that a task's body changes when its own option is renamed and not when another is added. Malformed parts are kept as they are:
+the mapping names the object that holds them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Raw body -> record: pure, and never a guess. A body may be the vendor's own or the lean one that is stored.
 
-What cannot be read is a BadResponse that names the object and the key. What is merely unknown (a status type, a type of field) keeps the vendor's
-word.
+What cannot be read is a BadResponse that names the object and the key. What is merely unknown (a status
+type, a type of field) keeps the vendor's word.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Task slices: the workspace-wide read (live, archived, windows by creation time), and lists under something archived.
 
 A page holds the vendor's tasks as they came, and before them stubs of lists that the walk did not bring; statuses, field definitions and users that
-are
-embedded in tasks are described on demand, for tasks that changed.
+are embedded in tasks are described on demand, for tasks that changed.
 """
 
 from __future__ import annotations

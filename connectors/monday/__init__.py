@@ -16,7 +16,7 @@ from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
 from connectors.monday import checking, faults, mapping, reading
 from connectors.monday import lookup as looking
-from connectors.monday.board import context_of
+from connectors.monday.board import context_of, require_roles
 from connectors.monday.client import Client
 from connectors.monday.documents import API_VERSION
 from connectors.records import Record, Ref
@@ -38,6 +38,7 @@ class MondayConnector:
     capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100)
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
+        require_roles(options)
         self.http = http
         self._options = options
         self._client = Client(http)
@@ -46,8 +47,8 @@ class MondayConnector:
 
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
-        """A personal token goes bare, an OAuth token with its scheme. The version is pinned: without it the vendor's current one moves every
-        quarter."""
+        """A personal token goes bare, an OAuth token with its scheme. The version is pinned: without it
+        the vendor's current one moves every quarter."""
         token = f"Bearer {credential.token}" if credential.kind == "oauth" else credential.token
         return {"Authorization": token, "API-Version": API_VERSION}
 

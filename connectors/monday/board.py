@@ -106,8 +106,8 @@ class Shape:
 
 
 def context_of(project: Raw, options: Mapping[str, Any]) -> Context:
-    """The mapping context of a project body: ``{board id: Shape}`` for the board and its companion. Raises BadResponse where the columns cannot
-    be read."""
+    """The mapping context of a project body: ``{board id: Shape}`` for the board and its companion. Raises
+    BadResponse where the columns cannot be read."""
     board_id = identifier(project, "project")
     reference = f"project:{board_id}"
     own = shape_of(project, reference, options)
@@ -241,6 +241,14 @@ def _unit_minutes(title: str, settings: Mapping[str, Any]) -> int:
     if _contains(text, "minutes") or _contains(text, "min") or _contains(text, "mins"):
         return 1
     return 480 if _contains(text, "days") or _contains(text, "day") else 60
+
+
+def require_roles(options: Mapping[str, Any]) -> None:
+    """Raises ValueError, saying what to write, where the admin's ``column_roles`` are none. Which columns a board has is not known here."""
+    boards = options.get("column_roles") or {}
+    shaped = isinstance(boards, dict) and all(isinstance(roles, dict) for roles in boards.values())
+    if not shaped or not all(role in ROLES and isinstance(column, str) for roles in boards.values() for role, column in roles.items()):
+        raise ValueError('write column_roles={"BOARD ID": {"ROLE": "COLUMN ID"}}, with these roles: ' + ", ".join(ROLES))
 
 
 def _roles(columns: Mapping[str, Column], chosen: Mapping[str, Any]) -> dict[str, str]:

@@ -28,8 +28,8 @@ _LIST_NAMES = ("teams", *documents.LISTS)
 
 @dataclass(frozen=True, slots=True)
 class BoardPages:
-    """One request's outcome: ``pages`` by board id (rows and the cursor to go on with), ``refused`` boards, and ``shapes`` where columns were
-    asked too."""
+    """One request's outcome: ``pages`` by board id (rows and the cursor to go on with), ``refused``
+    boards, and ``shapes`` where columns were asked too."""
 
     pages: dict[str, tuple[Rows, str | None]] = field(default_factory=dict)
     refused: dict[str, ConnectorError] = field(default_factory=dict)
@@ -141,8 +141,8 @@ class Client:
             result.take(await self.first_pages([ask], cols, ()))
 
     async def next_pages(self, cursors: Mapping[str, str], cols: Sequence[str], shapes: Sequence[str]) -> BoardPages:
-        """The next page of each board, by its cursor, in as many requests as the points make necessary. Raises CursorExpired where one of them
-        died."""
+        """The next page of each board, by its cursor, in as many requests as the points make
+        necessary. Raises CursorExpired where one of them died."""
         try:
             return await self._next_pages(cursors, cols, shapes)
         except BadResponse as error:
@@ -204,8 +204,8 @@ class Client:
 
 
 def _rows(data: Mapping[str, Any], name: str, errors: Rows) -> Rows:
-    """A list that must be there. Raises what the vendor says of it, else BadResponse; an entry that is null beside an error is no silent loss
-    either."""
+    """A list that must be there. Raises what the vendor says of it, else BadResponse; an entry that is
+    null beside an error is no silent loss either."""
     rows = data.get(name)
     if not isinstance(rows, list):
         raise _of(name, errors) or BadResponse(f"monday: the answer has no list of {name}")

@@ -12,14 +12,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 API_VERSION = "2026-10"
-BOARD_PAGE = 500
-USER_PAGE = 1000
 ITEM_PAGE = 500
 ID_PAGE = 100
 
 ITEM_POINTS = 140
-"""One item with the fragments below, rounded up: 7 scalars, group and parent 11 each, column values 108 (37 leaves, five lists of 12 or 13, and
-10)."""
+"""One item with the fragments below, rounded up: 7 scalars, group and parent 11 each, column values
+108 (37 leaves, five lists of 12 or 13, and 10)."""
 SHAPE_POINTS = 30
 STRUCTURE_POINTS = 100_000
 SMALL_POINTS = 6_000
@@ -89,8 +87,8 @@ BOARDS_BY_ID = f"""query BoardsById($ids: [ID!], $n: Int!) {{ {_COMPLEXITY}
 
 
 def structure(lists: Collection[str], *, full: bool, teams: bool) -> str:
-    """One round of the structure: the same page of every list that is still open. ``full``: with groups and columns; without, only what a tree
-    shows."""
+    """One round of the structure: the same page of every list that is still open. ``full``: with groups
+    and columns; without, only what a tree shows."""
     inside = f"{_BOARD} {_COLUMNS} groups {{ id title color position archived deleted }}" if full else f"{_BOARD} {_COLUMNS}"
     parts = [f"{_LIST_TEXTS[name]} {{ {inside} }}" if name == "boards" else _LIST_TEXTS[name] for name in LISTS if name in lists]
     if teams:
@@ -101,8 +99,8 @@ def structure(lists: Collection[str], *, full: bool, teams: bool) -> str:
 def first_pages(groups: Sequence[tuple[int, bool]], *, shapes: bool) -> str:
     """The first page of many boards: one aliased ``boards`` field for each (limit, multi-level) pair, ids in ``$i0``, ``$i1`` ...
 
-    ``state: all`` and the hierarchy types are needed beside ids too, else archived and multi-level boards are left out; so is ``limit``, whose
-    default is 25.
+    ``state: all`` and the hierarchy types are needed beside ids too, else archived and multi-level boards are
+    left out; so is ``limit``, whose default is 25.
     """
     variables = "".join(f", $i{n}: [ID!]" for n in range(len(groups)))
     pages = [f"items_page(limit: {limit}{', ' + _DEEP if deep else ''}) {{ cursor items {{ ...I }} }}" for limit, deep in groups]

@@ -1,7 +1,7 @@
 """Slices -> pages: the structure of an account, and the items of a batch of boards.
 
-Everything that a batch needs to go on in another process is in its slice and its cursor: where the columns are not at hand, they are asked within
-the same request.
+Everything that a batch needs to go on in another process is in its slice and its cursor: where the columns are not at
+hand, they are asked within the same request.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ class Shapes:
 
 
 async def structure(client: Client, shapes: Shapes, piece: Slice) -> AsyncIterator[Page]:
-    """The account's structure, then the slices of its boards. All lists are read before the first page: a board and its companion may lie pages
-    apart."""
+    """The account's structure, then the slices of its boards. All lists are read before the first page:
+    a board and its companion may lie pages apart."""
     found = await client.structure(full=True)
     tree = Tree(found, Scope(frozenset(piece.args["workspaces"]), frozenset(piece.args["excluded"])))
     items = [Item(id=f"identity:{identifier(row, 'identity')}", raw=row) for row in found["users"]]
@@ -107,8 +107,8 @@ class Tree:
 
 
 def sections(project: Raw, groups: Any) -> Iterator[Item]:
-    """A board's groups in the vendor's order; ``place`` is added because ``position`` is a figure in text, sparse and growing. A companion's
-    groups are none."""
+    """A board's groups in the vendor's order; ``place`` is added because ``position`` is a figure in text,
+    sparse and growing. A companion's groups are none."""
     board = identifier(project, "project")
     if not isinstance(groups, list):
         raise BadResponse(f"project {board}: groups is not a list")

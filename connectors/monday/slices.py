@@ -17,8 +17,8 @@ from connectors.monday.client import Ask
 from connectors.monday.documents import ITEM_PAGE, page_points
 
 BOARDS, SLOTS, POINTS = 25, 2_000, 2_500_000
-"""The most of each in one request. 25 boards are kind to the vendor's 60 s; half of the 5M cap leaves room for charges that the published
-figures do not show."""
+"""The most of each in one request. 25 boards are kind to the vendor's 60 s; half of the 5M cap leaves room for
+charges that the published figures do not show."""
 
 LIMITS = (25, 50, 100, 200, ITEM_PAGE)
 SLACK = 5
@@ -58,8 +58,8 @@ def unit(board: Raw, shapes: Mapping[str, Shape]) -> Unit:
 
 
 def pair(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The boards that are projects, each with its companion's body inside; companions, workdocs, custom objects and deleted boards are none
-    themselves."""
+    """The boards that are projects, each with its companion's body inside; companions, workdocs, custom
+    objects and deleted boards are none themselves."""
     listed = list(rows)
     companions = {identifier(row, "project"): row for row in listed if row.get("type") == "sub_items_board" and row.get("state") != "deleted"}
     projects: list[dict[str, Any]] = []

@@ -105,8 +105,8 @@ class RunShape(BaseModel):
 
 
 class CoverageShape(BaseModel):
-    """``read``: distinct tasks in the last complete pass; ``held``: in the hub; ``vendor_count``: the tool's own count of what ``vendor_counts``
-    says."""
+    """``read``: distinct tasks in the last complete pass; ``held``: in the hub; ``vendor_count``: the
+    tool's own count of what ``vendor_counts`` says."""
 
     container_id: UUID
     connection_id: UUID

@@ -22,7 +22,7 @@ def healthz() -> Response:
 def readyz(hub: HubHere) -> Response:
     """200 when the database is reachable and has this program's version; else 503 with the reason."""
     try:
-        migrate.require_current(hub.database)
+        migrate.require_readable(hub.database)
     except DatabaseProblem as problem:
         return _not_ready(str(problem))
     except SQLAlchemyError as error:

@@ -12,7 +12,14 @@ from hub.api.problems import MEDIA, ProblemShape
 
 PREFIX = "/api/v1"
 PROBLEM: dict[str, Any] = {"content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}}}
-WORDS = {400: "the question makes no sense", 401: "no valid key", 403: "the key's role may not", 404: "nothing there", 422: "the body does not fit"}
+WORDS = {
+    400: "the question makes no sense",
+    401: "no valid key",
+    403: "the key's role may not",
+    404: "nothing there",
+    409: "not as things stand",
+    422: "the body does not fit",
+}
 
 
 def api() -> APIRouter:

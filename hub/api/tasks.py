@@ -57,8 +57,7 @@ class CustomFieldShape(BaseModel):
 
 class TaskShape(BaseModel):
     """A task, milestone or approval. ``status`` is the tool's word, ``status_category`` what it counts as. Dates are days as the tool's users see
-    them;
-    ``*_at`` are set where the tool knows a time."""
+    them; ``*_at`` are set where the tool knows a time."""
 
     id: UUID
     tool: str

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from connectors.records import DependencyType, StatusCategory, TaskKind
@@ -83,7 +83,7 @@ class DependencyQuery(dependencies.DependencyFilter, Paging):
 
 
 @router.get("/timeline", summary="What happens in a stretch of time", response_model=Listed[TimelineShape])
-def read_timeline(hub: HubHere, asked: Annotated[TimelineQuery, Query()]) -> Response:
+def read_timeline(request: Request, hub: HubHere, asked: Annotated[TimelineQuery, Query()]) -> Response:
     """Live tasks and milestones that lie in the window or reach into it, by project, then by first day. `limit` counts items; a project that does not
     fit on a page goes on on the next one."""
     day = hub.day(asked.tz)
@@ -91,7 +91,7 @@ def read_timeline(hub: HubHere, asked: Annotated[TimelineQuery, Query()]) -> Res
         reached = hub.reach(session, asked)
         found = timeline.page(session, asked, reached, _window(asked, day.today), day.today, asked.after(timeline.ORDER), asked.limit)
         shapes, further = found
-        return answers.listed(shapes, asked.next_cursor(further), meta(session, reached, day, containers=asked.project_id))
+        return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, day, containers=asked.project_id)))
 
 
 def _window(asked: TimelineQuery, today: date) -> tuple[date, date]:

@@ -50,7 +50,7 @@ def add(
         token = read_token(token_stdin, token_env)
         made, check = store(hub, tool, name, token, base_url=base_url, workspaces=workspace or [], excluded=exclude or [])
     _report(made, check, as_json=as_json)
-    say(f"hub: stored; next: hub sync {made.name}")
+    say(f"hub: stored; next: hub sync {show.word(made.name)}")
 
 
 def store(
@@ -124,10 +124,10 @@ def check(name: Name, as_json: Json = False) -> None:
         try:
             found = connections.look(account, hub.settings, house.now)
         except AuthFailed as error:
+            problem = f"{name}: the credential was refused ({error}); give it a new one: hub connection rotate {name}"
             with hub.database.writing() as session:
-                broken = connections.by_name(session, name)
-                broken.state, broken.last_error = "broken", str(error)
-            raise CannotGoOn(f"{name}: the token was refused ({error}): give it a new one: hub connection rotate {name}") from error
+                connections.break_off(session, connections.by_name(session, name), problem, house.now())
+            raise CannotGoOn(problem) from error
         with hub.database.writing() as session:
             connection = connections.by_name(session, name)
             connections.accept(session, connection, found, house.now())
@@ -139,7 +139,7 @@ def pause(name: Name) -> None:
     """Stop syncing a connection; what it holds stays."""
     with house.opened() as hub, hub.database.writing() as session:
         connections.by_name(session, name).state = "paused"
-    say(f"hub: {name} is paused; go on with: hub connection resume {name}")
+    say(f"hub: {name} is paused; go on with: hub connection resume {show.word(name)}")
 
 
 @app.command("resume")
@@ -148,7 +148,7 @@ def resume(name: Name) -> None:
     with house.opened() as hub, hub.database.writing() as session:
         connection = connections.by_name(session, name)
         if connection.state == "broken":
-            raise CannotGoOn(f"{name} is broken ({connection.last_error}): give it a new token: hub connection rotate {name}")
+            raise CannotGoOn(f"{name} is broken ({connection.last_error}): give it a new token: hub connection rotate {show.word(name)}")
         connection.state, connection.next_sync_at = "active", None
     say(f"hub: {name} is active")
 
@@ -183,7 +183,7 @@ def set_option(name: Name, choice: Annotated[str, typer.Argument(metavar="KEY=JS
         raise WrongUsage(f"the value of {key} is not JSON ({error.msg}): put quotes round a word") from error
     with house.opened() as hub, hub.database.writing() as session:
         connections.choose(connections.by_name(session, name), hub.vault, hub.settings, key, value, house.now)
-    say(f"hub: {key} is " + ("taken back" if value is None else "set") + f"; in force from the next sync: hub sync {name}")
+    say(f"hub: {key} is " + ("taken back" if value is None else "set") + f"; in force from the next sync: hub sync {show.word(name)}")
 
 
 @app.command("remove")

@@ -86,7 +86,10 @@ def _temporary_hub(*, live: bool) -> Iterator[House]:
 
 def sync_all(hub: House) -> list[Result]:
     with watcher() as watch:
-        return sync.together(hub, sync.chosen(hub, []), watch, Order())
+        results, defects = sync.together(hub, sync.chosen(hub, []), watch, Order())
+    if defects:
+        raise defects[0]
+    return results
 
 
 def checked(hub: House, tools: Vendors, results: list[Result]) -> int:

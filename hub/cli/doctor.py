@@ -81,28 +81,29 @@ def look(hub: House, *, network: bool) -> Iterator[Finding]:
 
 
 def _where(hub: House) -> str:
-    return str(hub.settings.sqlite_path or hub.database.engine.url.render_as_string(hide_password=True))
+    return str((hub.settings.sqlite_path and hub.settings.sqlite_path.absolute()) or hub.database.engine.url.render_as_string(hide_password=True))
 
 
 def _key(hub: House) -> Finding:
     try:
-        return Finding(OK, "key", f"{hub.vault!r} at hand")
+        _ = hub.vault
     except VaultError as error:
         return Finding(ACT, "key", str(error))
+    return Finding(OK, "key", "the key that opens the stored tokens is at hand")
 
 
 def _connection(connection: Connection, hub: House) -> Finding:
     about = f"connection {connection.name}"
     if connection.state == "broken":
-        return Finding(ACT, about, f"broken: {connection.last_error}; hub connection rotate {connection.name}")
+        return Finding(ACT, about, f"broken: {connection.last_error}; hub connection rotate {show.word(connection.name)}")
     try:
         connections.opened(connection, hub.vault)
     except (ConnectionProblem, VaultError) as error:
         return Finding(ACT, about, str(error))
     if connection.state == "paused":
-        return Finding(NOTE, about, f"paused; hub connection resume {connection.name}")
+        return Finding(NOTE, about, f"paused; hub connection resume {show.word(connection.name)}")
     if connection.last_synced_at is None:
-        return Finding(NOTE, about, f"never synced; hub sync {connection.name}")
+        return Finding(NOTE, about, f"never synced; hub sync {show.word(connection.name)}")
     if connection.last_error:
         return Finding(NOTE, about, f"last error: {connection.last_error}")
     return Finding(OK, about, f"last synced {connection.last_synced_at:%Y-%m-%d %H:%M:%S} UTC")
@@ -142,7 +143,10 @@ def _statuses(session: Session, connection: Connection) -> Iterator[Finding]:
     if unknown:
         names = ", ".join(sorted(f"{name or 'no status'} ({count})" for name, count in unknown))
         yield Finding(
-            NOTE, f"statuses {connection.name}", f"not counted as anything yet: {names}; set them with PUT /api/v1/status-mappings/ID", len(unknown)
+            NOTE,
+            f"statuses {connection.name}",
+            f"not counted as anything yet: {names}; see GET /api/v1/status-mappings?category=unknown, set with PUT",
+            len(unknown),
         )
 
 

@@ -80,7 +80,7 @@ def _words(error: Exception) -> str | None:
     if isinstance(error, ConnectorError):
         return connector(error)
     if isinstance(error, typer.Abort):
-        return "not done: nobody said yes"
+        return "not done: no answer was given"
     if isinstance(error, (DBAPIError, sqlite3.Error)):
         return f"the database cannot be used ({database_reason(error)}): check HUB_DATABASE_URL, the rights of its folder and the free space"
     if isinstance(error, OSError):

@@ -72,4 +72,4 @@ def require_file(chosen: Settings) -> None:
     """SQLite would make an empty file in passing; a mistyped path must not."""
     path = chosen.sqlite_path
     if path is not None and not path.exists():
-        raise DatabaseProblem(f"there is no database at {path} yet: run hub migrate (or correct HUB_DATABASE_URL)")
+        raise DatabaseProblem(f"there is no database at {path.absolute()} yet: run hub migrate (or correct HUB_DATABASE_URL)")

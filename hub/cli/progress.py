@@ -1,5 +1,5 @@
-"""What a person sees of a sync while it goes on: bars on a terminal, a plain line now and then elsewhere. On stderr, so that stdout holds results
-only."""
+"""What a person sees of a sync while it goes on: bars on a terminal, a plain line now and then elsewhere.
+On stderr, so that stdout holds results only."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Watcher:
         if progress.stage == stage and self._clock() - at < LINE_EVERY:
             return
         self._told[progress.connection] = (progress.stage, self._clock())
-        say(f"{progress.connection}: {progress.stage}, {progress.slices_done} of {progress.slices} lists, {progress.tasks} tasks")
+        say(f"{progress.connection}: {progress.stage}, {progress.slices_done} of {progress.slices} parts, {progress.tasks} rows read")
 
 
 def watcher() -> Watcher:
@@ -77,7 +77,7 @@ def _bars() -> Bars:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("lists, {task.fields[tasks]} tasks, {task.fields[stage]}", markup=False),
+        TextColumn("parts, {task.fields[tasks]} rows read, {task.fields[stage]}", markup=False),
         TimeElapsedColumn(),
     )
     return Bars(*columns, console=Console(stderr=True), redirect_stdout=False, redirect_stderr=False)

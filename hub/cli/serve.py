@@ -25,8 +25,7 @@ def serve(
 ) -> None:
     """Serve the API and keep all connections up to date."""
     with house.opened(quiet=False, may_migrate=True) as hub, listening(host, port) as door:
-        say(f"hub: http://{_shown(host)}:{door.getsockname()[1]} answers; Ctrl-C ends it")
-        run(hub, door)
+        run(hub, door, ready=lambda: say(f"hub: http://{_shown(host)}:{door.getsockname()[1]} answers; Ctrl-C ends it"))
 
 
 def worker() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -38,3 +40,8 @@ def _cell(value: Any) -> str:
     if value is None:
         return "-"
     return f"{value:%Y-%m-%d %H:%M:%S}Z" if isinstance(value, datetime) else " ".join(str(value).split())
+
+
+def word(name: str) -> str:
+    """A name as one word of a command to copy: in quotes where a shell would take it apart."""
+    return name if re.fullmatch(r"[\w.@:+-]+", name) else shlex.quote(name)

@@ -1,5 +1,5 @@
-"""``hub sync``: brings connections up to date and waits for the end. Several at once, each on a thread of its own: the tools do not wait for each
-other."""
+"""``hub sync``: brings connections up to date and waits for the end. Several at once, each on a thread of
+its own: the tools do not wait for each other."""
 
 from __future__ import annotations
 
@@ -39,8 +39,10 @@ def sync(
     with house.opened() as hub:
         found = chosen(hub, names or [])
         with watcher() as watch:
-            results = together(hub, found, watch, Order(full=full, accept_deletions=accept_deletions))
+            results, defects = together(hub, found, watch, Order(full=full, accept_deletions=accept_deletions))
     report(results, as_json=as_json)
+    if defects:
+        raise defects[0]  # what the others brought has been said
     if any(not each.fine for each in results):
         raise typer.Exit(failures.FAILED)
 
@@ -74,19 +76,19 @@ def chosen(hub: House, names: Sequence[str]) -> list[Connection]:
             found = [connections.by_name(session, name) for name in dict.fromkeys(names)]
             for each in found:
                 if each.state == "paused":
-                    raise ConnectionProblem(f"{each.name} is paused: hub connection resume {each.name}")
+                    raise ConnectionProblem(f"{each.name} is paused: hub connection resume {show.word(each.name)}")
             return found
         rows = session.scalars(select(Connection).where(Connection.state != "detached").order_by(Connection.name)).all()
     for each in rows:
         if each.state == "paused":
-            say(f"hub: {each.name} is paused and left out; hub connection resume {each.name}")
+            say(f"hub: {each.name} is paused and left out; hub connection resume {show.word(each.name)}")
     if not rows:
         raise CannotGoOn("there is no connection to sync yet: hub connection add TOOL --name NAME --token-stdin")
     return [each for each in rows if each.state != "paused"]
 
 
-def together(hub: House, found: Sequence[Connection], watch: Watcher, order: Order) -> list[Result]:
-    """Syncs connections side by side; results in the same order. Ctrl-C ends the runs in order, then is raised on."""
+def together(hub: House, found: Sequence[Connection], watch: Watcher, order: Order) -> tuple[list[Result], list[BaseException]]:
+    """Syncs connections side by side: results in the same order, and what ended a run that it should not have. Ctrl-C ends the runs in order."""
     errand = _Errand(hub, watch, order, Engine(hub.database, hub.vault, hub.settings, house.now, watch.seen))
     with ThreadPoolExecutor(max_workers=max(1, len(found)), thread_name_prefix="sync") as pool:
         waiting = [pool.submit(errand.one, each) for each in found]
@@ -97,7 +99,7 @@ def together(hub: House, found: Sequence[Connection], watch: Watcher, order: Ord
             errand.abandon(waiting)
             say("hub: interrupted; the next sync goes on from the last kept page")
             raise typer.Exit(failures.INTERRUPTED) from None
-    return [each.result() for each in waiting]
+    return [each.result() for each in waiting if not each.exception()], [defect for each in waiting if (defect := each.exception())]
 
 
 @dataclass(slots=True)

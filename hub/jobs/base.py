@@ -1,8 +1,7 @@
 """The Jobs seam. It knows names and keys, never handlers' code: the composition roots hand it ``{name: function}``.
 
 Promises, the same for every flavour: jobs of one key never overlap; a waiting key is coalesced; a submit during a run means one more run; at least
-once, so handlers
-are idempotent; a handler's error is logged at this edge and does not stop other jobs.
+once, so handlers are idempotent; a handler's error is logged at this edge and does not stop other jobs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Says when, never what: every 15 seconds it looks into the connections table and rings for each sync that is due.
 
-It keeps nothing, so every process may run one: a restart forgets nothing, and a slot named after the due time rings once however many clocks there
-are.
+It keeps nothing, so every process may run one: a restart forgets nothing. A slot named after the due time rings once for all clocks
+that share a ``Jobs``; clocks of processes that share none may ring twice, and the handler asks whether the sync is still due.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Clock:
             self._scheduler = None
 
     def ring(self) -> None:
-        """Submits ``sync`` for each active connection that is due or has a queued run, unless a run reads it now: that one will say what comes
-        next."""
+        """Submits ``sync`` for each active connection that is due or has a queued run, unless a run
+        reads it now: that one will say what comes next."""
         now = self.now()
         free = or_(Connection.lease_until.is_(None), Connection.lease_until < now)
         due = or_(Connection.next_sync_at.is_(None), Connection.next_sync_at <= now)

@@ -34,8 +34,8 @@ class _Key:
 
 @dataclass(slots=True)
 class EmbeddedJobs:
-    """See ``base.Jobs``. Jobs submitted before ``start`` wait for it; those still waiting at ``stop`` are dropped, since the tables know what is
-    due."""
+    """See ``base.Jobs``. Jobs submitted before ``start`` wait for it; those still waiting at ``stop``
+    are dropped, since the tables know what is due."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _handlers: Mapping[str, Handler] = field(default_factory=dict)

@@ -12,8 +12,8 @@ from hub.db import Base
 
 
 class ApiKey(Base):
-    """A program's key: only its SHA-256 is kept (the key itself has 256 random bits, so a slow hash would protect nothing more). ``prefix`` finds
-    the row."""
+    """A program's key: only its SHA-256 is kept (the key itself has 256 random bits, so a slow hash would
+    protect nothing more). ``prefix`` finds the row."""
 
     __tablename__ = "api_key"
 

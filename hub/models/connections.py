@@ -15,9 +15,8 @@ from hub.db import Base
 class Connection(Base):
     """``realm`` is the namespace of all ids read through it: uuid5 of tool, base URL and (where the tool has one) account, fixed at the first check.
 
-    state: active, paused, broken (a person must act), detached (removed, its rows kept). ``options``: the admin's mapping choices. ``checked``:
-    what the last check found.
-    ``lease_*``: the one run that may read this connection now.
+    state: active, paused, broken (a person must act), detached (removed, its rows kept). ``options``: the admin's mapping choices. ``checked``: what
+    the last check found. ``lease_*``: the one run that may read this connection now.
     """
 
     __tablename__ = "connection"

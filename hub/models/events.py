@@ -16,8 +16,8 @@ BigKey = BigInteger().with_variant(Integer, "sqlite")
 
 
 class Change(Base):
-    """One field of one entity changed. ``old`` and ``new`` hold ids, never names. precision: exact (the vendor told when), between (two of our
-    reads)."""
+    """One field of one entity changed. ``old`` and ``new`` hold ids, never names. precision: exact (the
+    vendor told when), between (two of our reads)."""
 
     __tablename__ = "change"
 
@@ -57,7 +57,7 @@ class Event(Base):
 
 
 class Counter(Base):
-    """Named numbers that grow by one inside a transaction; the row's lock puts writers in commit order."""
+    """Named numbers that only grow, inside a transaction; the row's lock puts writers in commit order."""
 
     __tablename__ = "counter"
 

@@ -16,8 +16,8 @@ from hub.db import Base
 
 
 class Synced:
-    """What every synced row has. ``digest``: of the raw body, the mapping context and the mapping version. ``deleted_how`` is the evidence of a
-    tombstone."""
+    """What every synced row has. ``digest``: of the raw body, the mapping context and the mapping version.
+    ``deleted_how`` is the evidence of a tombstone."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[UUID] = mapped_column(index=True)
@@ -134,12 +134,12 @@ class Field(Synced, Base):
 
 
 class Task(Synced, Base):
-    """``project_id``, ``section_id``: its home; ``home_inherited``: taken from the nearest ancestor. ``position``: the hub's own, grows with every
-    write of the row.
+    """``project_id``, ``section_id``: its home; ``home_inherited``: taken from the nearest ancestor. ``position``: the
+    hub's own, grows with every write of the row.
 
-    ``custom_fields``: {field id: value}. ``status_category`` follows StatusMapping. ``access_lost_at``: the vendor refuses it now; kept, hidden,
-    never deleted.
-    ``archived`` is the vendor's own flag; ``archived_effective`` also counts its project, that project's containers and its parent tasks.
+    ``custom_fields``: {field id: value}. ``status_category`` follows StatusMapping. ``access_lost_at``: the vendor refuses it
+    now; kept, hidden, never deleted. ``archived`` is the vendor's own flag; ``archived_effective`` also counts its project,
+    that project's containers and its parent tasks.
     """
 
     __tablename__ = "task"
@@ -212,8 +212,8 @@ class Dependency(Base):
 
 
 class Raw(Base):
-    """The vendor's body of a task (and of a project, where tasks need it to be understood), compressed, for mapping again without asking the
-    vendor."""
+    """The vendor's body of a task (and of a project, where tasks need it to be understood),
+    compressed, for mapping again without asking the vendor."""
 
     __tablename__ = "raw"
 

@@ -73,8 +73,8 @@ class SyncSlice(Base):
 
 
 class Seen(Base):
-    """The ids of one page: ``ids`` is their 16 bytes each, joined. One row per page and kind, so an unchanged page costs one insert and not a
-    hundred."""
+    """The ids of one page: ``ids`` is their 16 bytes each, joined. One row per page and kind, so an
+    unchanged page costs one insert and not a hundred."""
 
     __tablename__ = "seen"
 

@@ -176,8 +176,8 @@ def page(
 
 
 def position(session: Session) -> int:
-    """Where the hub's log of writes stands. To be read before the tasks: writers commit in the order of positions, so nothing up to it can turn up
-    later."""
+    """Where the hub's log of writes stands. To be read before the tasks: writers commit in the order of
+    positions, so nothing up to it can turn up later."""
     return events.position(session, "position")
 
 

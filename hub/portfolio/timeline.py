@@ -55,8 +55,8 @@ class TimelineFilter(Concerned):
 def page(
     session: Session, asked: TimelineFilter, reached: Reach, window: tuple[date, date], today: date, after: Key | None, limit: int
 ) -> tuple[list[Shape], Key | None]:
-    """[{project, items}]: whatever lies in the window or reaches into it, its first and last day included. A project that does not fit on a page goes
-    on on the next one."""
+    """[{project, items}]: whatever lies in the window or reaches into it, its first and last day included. A project that
+    does not fit on a page goes on on the next one."""
     first, last = window
     columns = [Task.__table__.c[name] for name in (*SHOWN, "project_id", "connection_id")]
     late = func.coalesce(overdue(today), False).label("overdue")

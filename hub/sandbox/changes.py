@@ -1,9 +1,9 @@
-"""What can happen to the world: each change moves the clock on by a second, bumps ``updated_at`` as that vendor does, and is one line (or more) of
-the journal.
+"""What can happen to the world: each change moves the clock on by a second, bumps ``updated_at`` as that vendor
+does, and is one line (or more) of the journal.
 
 Asana's ``modified_at`` does not move when a task changes its place (section, project, parent); monday's and ClickUp's do. Renaming, archiving or
-hiding a container touches none of its tasks.
-A change that its vendor would refuse raises ``ValueError``; an unknown id raises ``KeyError``. Writing the value that is already there does nothing.
+hiding a container touches none of its tasks. A change that its vendor would refuse raises ``ValueError``; an unknown id raises ``KeyError``. Writing
+the value that is already there does nothing.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Changes:
     def create_task(
         self, tool: Tool, title: str, project: str | None = None, section: str | None = None, parent: str | None = None, actor: str | None = None
     ) -> Task:
-        """A new task at the top of ``project``, or below ``parent`` (then where that vendor puts subtasks). In Asana both may be None: a loose
-        task."""
+        """A new task at the top of ``project``, or below ``parent`` (then where that vendor puts
+        subtasks). In Asana both may be None: a loose task."""
         homes: list[tuple[str, str | None]] = []
         if parent is not None:
             homes = self._homes_below(self.tasks[tool][parent])
@@ -140,8 +140,8 @@ class Changes:
     # -- places --------------------------------------------------------------------------------------------------------------
 
     def move(self, tool: Tool, task_id: str, project: str, section: str | None = None, actor: str | None = None) -> None:
-        """Into another section of a project it is in, else to another project in place of its first one (ClickUp takes subtasks along; monday stays
-        on its board)."""
+        """Into another section of a project it is in, else to another project in place of its first one (ClickUp
+        takes subtasks along; monday stays on its board)."""
         task, target = self.tasks[tool][task_id], self.projects[tool][project]
         if tool == "monday" and (task.homes[0][0] != project or task.parent):
             raise ValueError("an item moves between the groups of its own board only")

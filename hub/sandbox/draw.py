@@ -106,8 +106,8 @@ def project_count(tasks: int) -> int:
 
 
 def family(draw: Draw, size: int, depth: int, share: float) -> list[int | None]:
-    """Who is whose child among ``size`` tasks: the parent's index, always an earlier one, or None. A project of 20 or more has a chain of full
-    ``depth``."""
+    """Who is whose child among ``size`` tasks: the parent's index, always an earlier one, or None. A
+    project of 20 or more has a chain of full ``depth``."""
     parents: list[int | None] = []
     levels: list[int] = []
     for index in range(size):

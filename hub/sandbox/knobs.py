@@ -12,9 +12,9 @@ FaultKind = Literal["status", "html", "empty", "truncated", "not_json", "reset",
 class Fault:
     """The next ``times`` requests whose ``METHOD path?query`` (and body) contains ``match`` go wrong, after ``skip`` good ones.
 
-    ``status``: answer with ``code`` in the vendor's error shape (429 with its headers). ``html``: a gateway's page with 502. ``empty``: 200 with no
-    body. ``truncated``: 200, body cut in half.
-    ``not_json``: 200 with prose. ``reset``: the connection is cut in the middle of the answer. ``timeout``: no answer for ``seconds``.
+    ``status``: answer with ``code`` in the vendor's error shape (429 with its headers). ``html``: a gateway's page with 502. ``empty``: 200
+    with no body. ``truncated``: 200, body cut in half. ``not_json``: 200 with prose. ``reset``: the connection is cut in the middle of the
+    answer. ``timeout``: no answer for ``seconds``.
     """
 
     tool: str
@@ -30,13 +30,11 @@ class Fault:
 class Knobs:
     """``limits``: enforce the vendors' rate, concurrency and complexity limits. ``rates``: calls a minute by tool in place of the plan's.
 
-    ``revoked``: tools whose token no longer works. ``refused``: {container or project id: status code it answers}. ``cursor_life``: seconds that a
-    paging token lives
-    (None: the vendor's own). ``repeat_cursor``: tools that hand out the same next-page token twice. ``partial_errors``: monday board ids that come
-    as null beside ``errors``.
-    ``lag``: seconds by which searches, logs and filtered reads trail the truth. ``page_size``: smaller pages than the vendor's own maximum, for
-    tests with little data.
-    ``hide_pages``: {tool: n}: leave out the nth task page silently (to prove that the hub's check notices).
+    ``revoked``: tools whose token no longer works. ``refused``: {container or project id: status code it answers}. ``cursor_life``: seconds that
+    a paging token lives (None: the vendor's own). ``repeat_cursor``: tools that hand out the same next-page token twice. ``partial_errors``:
+    monday board ids that come as null beside ``errors``. ``lag``: seconds by which searches, logs and filtered reads trail the truth.
+    ``page_size``: smaller pages than the vendor's own maximum, for tests with little data. ``hide_pages``: {tool: n}: leave out the nth task page
+    silently (to prove that the hub's check notices).
     """
 
     latency: float = 0.0

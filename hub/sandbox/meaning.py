@@ -17,8 +17,8 @@ _PATTERNS = [(re.compile(rf"(?<!\w){re.escape(phrase)}(?!\w)"), category) for ph
 
 @lru_cache(maxsize=4096)
 def suggest(name: str | None) -> str | None:
-    """The category that a name suggests, never done or cancelled; None where it suggests nothing. No name at all suggests ``unstarted``. The longest
-    phrase wins."""
+    """The category that a name suggests, never done or cancelled; None where it suggests nothing. No name at all
+    suggests ``unstarted``. The longest phrase wins."""
     if name is None:
         return "unstarted"
     folded = name.strip().casefold()

@@ -1,5 +1,5 @@
-"""What lies between a client and a pretend vendor: the request log, latency, faults on demand and gzip. Pure ASGI, so that it works with and without
-a socket."""
+"""What lies between a client and a pretend vendor: the request log, latency, faults on demand and gzip. Pure
+ASGI, so that it works with and without a socket."""
 
 from __future__ import annotations
 

@@ -172,8 +172,8 @@ def _loose(world: World, draw: Draw, crew: Cast, count: int) -> None:
 
 
 def _unseen(world: World, draw: Draw, crew: Cast, tasks: int, organisation: str, board_room: str) -> None:
-    """A project in a hidden team, a hidden teamless one, a deleted project, deleted tasks in a live one; and a visible task that is also in a hidden
-    project."""
+    """A project in a hidden team, a hidden teamless one, a deleted project, deleted tasks in a live one; and a
+    visible task that is also in a hidden project."""
     size = max(3, tasks // 100)
     live = next(project for project in world.projects["asana"].values() if not project.archived)
     hidden = [_project(world, draw, 900 + place, node) for place, node in enumerate((board_room, organisation))]

@@ -172,8 +172,8 @@ def _dates(draw: Draw, task: Task, roles: dict[str, str]) -> None:
 
 
 def _unseen(world: World, draw: Draw, crew: Cast, tasks: int, live: Project, hidden: str) -> None:
-    """Boards that a list of projects must not contain: in a closed workspace, private to others, deleted, a document, a custom object; and deleted
-    items."""
+    """Boards that a list of projects must not contain: in a closed workspace, private to others, deleted, a
+    document, a custom object; and deleted items."""
     size = max(3, tasks // 100)
     for place, node in enumerate((hidden, "main")):
         board = _board(world, draw, 900 + place, node, subitems=True)

@@ -22,8 +22,8 @@ PATIENCE = 15.0
 
 
 class Sandbox:
-    """An ASGI app over one world; ``start`` serves it from a thread on 127.0.0.1. A vendor's package is loaded when it is first asked, so a broken
-    one stops only itself."""
+    """An ASGI app over one world; ``start`` serves it from a thread on 127.0.0.1. A vendor's package is loaded when it is
+    first asked, so a broken one stops only itself."""
 
     def __init__(self, world: World, knobs: Knobs | None = None) -> None:
         self.world = world

@@ -39,8 +39,8 @@ def cast(world: World, tool: Tool) -> Cast:
 
 
 def sketch(draw: Draw, cast: Cast, task_id: str) -> Task:
-    """A task with a title, a history, a creator and perhaps a description and a due date (every third of them at an hour); no project, status or
-    people yet."""
+    """A task with a title, a history, a creator and perhaps a description and a due date (every third of them
+    at an hour); no project, status or people yet."""
     created, updated = draw.span(whole_seconds=cast.tool == "monday")
     task = Task(cast.tool, task_id, draw.title(cast.made), created_at=created, updated_at=updated, creator=draw.pick(cast.people))
     cast.made += 1

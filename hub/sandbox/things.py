@@ -1,5 +1,5 @@
-"""What the pretend world is made of: plain data with a vendor's external ids. ``world.py`` holds them together and gives them out again under its own
-name."""
+"""What the pretend world is made of: plain data with a vendor's external ids. ``world.py`` holds them
+together and gives them out again under its own name."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ class Section:
 class Status:
     """One status of a project. ``type`` is the vendor's own: clickup open/custom/done/closed; monday done/label; asana has none (its sections serve).
 
-    ``category``: what a hub must make of it for a task that is not completed by a tick-box (see DESIGN: vendor's type, then a suggestion by name,
-    else unknown).
+    ``category``: what a hub must make of it for a task that is not completed by a tick-box (see DESIGN: vendor's
+    type, then a suggestion by name, else unknown).
     """
 
     id: str
@@ -96,14 +96,11 @@ class FieldDef:
 class Project:
     """Asana project, monday board, ClickUp list.
 
-    monday: ``hierarchy`` classic or multi_level; ``companion`` is the id of the hidden board of its subitems (classic with subitems);
-    ``columns`` gives the id of the column that plays each role ({"status": "status", "due": "date4", ...}); ``kind``: board, document, custom_object,
-    companion.
-    A companion is a Project of its own (kind ``companion``, ``parent_board`` names its board): subitems have it as their only home, with its statuses
-    and fields.
-    ``fields`` are the columns that play no role. Role columns have a FieldDef too, ``World.fields["monday"]["BOARD/COLUMN"]``: its name is the
-    column's title.
-    Roles: status, priority, assignees, due, start, timeline, estimate, logged, progress, tags, dependency.
+    monday: ``hierarchy`` classic or multi_level; ``companion`` is the id of the hidden board of its subitems (classic with subitems); ``columns``
+    gives the id of the column that plays each role ({"status": "status", "due": "date4", ...}); ``kind``: board, document, custom_object, companion.
+    A companion is a Project of its own (kind ``companion``, ``parent_board`` names its board): subitems have it as their only home, with its
+    statuses and fields. ``fields`` are the columns that play no role. Role columns have a FieldDef too, ``World.fields["monday"]["BOARD/COLUMN"]``:
+    its name is the column's title. Roles: status, priority, assignees, due, start, timeline, estimate, logged, progress, tags, dependency.
     """
 
     tool: Tool
@@ -147,9 +144,8 @@ class Task:
     """kind: task, milestone, approval. ``homes``: [(project id, section id | None)], the vendor's first one first; empty: in no project of its own.
 
     ``status``: id of a Status of its project (monday, clickup; None: blank). ``completed``: Asana's tick-box. ``values``: {field id: value in the
-    unified form}:
-    text/url/formula str; number/money float; bool; date "YYYY-MM-DD" or "...Z"; range [from, to]; enum option id; multi_enum [option id]; person
-    [user id]; relation [task id].
+    unified form}: text/url/formula str; number/money float; bool; date "YYYY-MM-DD" or "...Z"; range [from, to]; enum option id; multi_enum
+    [option id]; person [user id]; relation [task id].
     """
 
     tool: Tool

@@ -48,8 +48,8 @@ def fingerprint(rows: Mapping[str, Any] | Iterable[Any]) -> str:
 
 
 def differences(expected: Mapping[str, Row], held: Mapping[str, Row], limit: int = 20) -> list[str]:
-    """Readable lines on what is missing, too much or different, at most ``limit`` and one that counts the rest. Only the expected keys of a row are
-    compared."""
+    """Readable lines on what is missing, too much or different, at most ``limit`` and one that counts the rest.
+    Only the expected keys of a row are compared."""
     lines = [f"{key}: missing (expected {row.get('title') or row.get('name')!r})" for key, row in expected.items() if key not in held]
     lines += [f"{key}: held but not expected ({row.get('title') or row.get('name')!r})" for key, row in held.items() if key not in expected]
     for key in expected.keys() & held.keys():

@@ -1,13 +1,13 @@
-"""The pretend world: one organisation whose teams work in three tools. The single source of what the pretend vendors show and of what a hub must
-hold.
+"""The pretend world: one organisation whose teams work in three tools. The single source of what the
+pretend vendors show and of what a hub must hold.
 
 The sandbox imports nothing of the hub or the connectors: it is an independent witness. Everything here is plain data with a vendor's external ids;
 ``things.py`` says what it is made of, ``changes.py`` what can happen to it, ``seed.py`` fills it deterministically, ``truth.py`` computes what a hub
 should know of it, ``live.py`` changes it over time.
 
-``start``/``due`` are a ``date`` (date only) or an aware UTC ``datetime``. Deleted things stay, flagged, so that a vendor can answer "gone".
-Each write goes through a method of ``World`` (``changes.py``) which moves the clock on by a second, bumps ``updated_at`` as that vendor does and
-appends to ``journal``.
+``start``/``due`` are a ``date`` (date only) or an aware UTC ``datetime``. Deleted things stay, flagged, so that a vendor can
+answer "gone". Each write goes through a method of ``World`` (``changes.py``) which moves the clock on by a second, bumps
+``updated_at`` as that vendor does and appends to ``journal``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ class World(Changes):
 
     ``plans[tool]``: asana free|paid; monday free|basic|standard|pro|enterprise; clickup free|unlimited|business|business_plus|enterprise.
     ``tags[tool]``: {tag id: name} (ClickUp's tags have no id: their name). monday's main workspace is the node ``main``. Asana's tasks without a
-    project lie in the first workspace.
-    Not every change bumps ``updated_at`` (Asana's moves do not), but every change appends to ``journal``: a cache is stale when ``len(journal)`` has
-    grown.
+    project lie in the first workspace. Not every change bumps ``updated_at`` (Asana's moves do not), but every change appends to ``journal``: a
+    cache is stale when ``len(journal)`` has grown.
     """
 
     seed: int

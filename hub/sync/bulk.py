@@ -1,8 +1,7 @@
 """The three statements that every page pays for, made once per shape and sent straight to the driver.
 
 SQLAlchemy builds the SQL and converts the values; what is left out is its per-row bookkeeping, which costs more than the database does. Ids go in
-one parameter
-(a JSON array on SQLite, an array on PostgreSQL), so the statement does not depend on their number.
+one parameter (a JSON array on SQLite, an array on PostgreSQL), so the statement does not depend on their number.
 """
 
 from __future__ import annotations
@@ -90,7 +89,8 @@ def live_ids(session: Session, table: Any, connection_id: UUID) -> Iterator[byte
     where = f"FROM {table.name} WHERE connection_id = {{}} AND deleted_at IS NULL{hidden}"
     connection = session.connection()
     if session.get_bind().dialect.name == "postgresql":
-        for row in connection.exec_driver_sql("SELECT id " + where.format("%s"), (connection_id,)).yield_per(CHUNK):
+        # As an option and not on the result: only so does the driver read from a cursor at the server and not everything at once.
+        for row in connection.exec_driver_sql("SELECT id " + where.format("%s"), (connection_id,), execution_options={"yield_per": CHUNK}):
             yield row[0].bytes
     else:
         for row in connection.exec_driver_sql("SELECT id " + where.format("?"), (connection_id.hex,)).yield_per(CHUNK):

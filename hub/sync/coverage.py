@@ -1,5 +1,5 @@
-"""How completely each project's tasks are held, and what proves it. Bookkeeping: written at the end of every pass, read by every answer's
-``meta``."""
+"""How completely each project's tasks are held, and what proves it. Bookkeeping: written at the end
+of every pass, read by every answer's ``meta``."""
 
 from __future__ import annotations
 

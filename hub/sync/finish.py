@@ -117,8 +117,8 @@ class Closing:
             }
 
     def _keep_found(self, looked: Looked, part: Mapping[Ref, UUID]) -> list[str]:
-        """Alive though no list shows it: kept as it is now, and counted as seen, so that absence from lists alone never buries it. What could not be
-        understood is returned."""
+        """Alive though no list shows it: kept as it is now, and counted as seen, so that absence from lists alone never buries
+        it. What could not be understood is returned."""
         with self.database.writing() as session:
             batch = write.Batch(session, self.account, self.now(), lambda _home: False)
             entries = write.entries_of(self.account, self.connector, looked.found.values())

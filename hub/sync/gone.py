@@ -1,10 +1,9 @@
 """Gone or not. Absence makes a candidate; it becomes a tombstone only with evidence.
 
 A candidate is a live row that this pass did not show although every slice it was last known in was read completely in this pass. Evidence is either
-a read by id
-that says gone (``gone_by_id``), or two complete passes in a row that lacked it (``two_passes``), or its project is gone (``parent_deleted``). A
-refusal (402, 403) is lost access: the rows are
-kept and hidden, never deleted. A guard refuses to mark more than a share of the connection in one run without an admin's word.
+a read by id that says gone (``gone_by_id``), or two complete passes in a row that lacked it (``two_passes``), or its project is gone
+(``parent_deleted``). A refusal (402, 403) is lost access: the rows are kept and hidden, never deleted. A guard refuses to mark more than a share of
+the connection in one run without an admin's word.
 """
 
 from __future__ import annotations
@@ -62,8 +61,8 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Which slices of this pass prove an absence. ``complete``: keys read whole; ``covered``: references they list whole; ``all_done``: nothing
-    failed or was refused."""
+    """Which slices of this pass prove an absence. ``complete``: keys read whole; ``covered``: references they list
+    whole; ``all_done``: nothing failed or was refused."""
 
     complete: frozenset[str]
     covered: frozenset[Ref]
@@ -210,20 +209,22 @@ def guarded(session: Session, connection_id: UUID, deaths: int, share: float) ->
 
 
 def bury(batch: Batch, kind: str, entities: Mapping[UUID, str]) -> int:
-    """Tombstones rows with their evidence, in the caller's transaction, and tells it; the caller finishes the batch. Rows that are already buried are
-    left alone."""
+    """Tombstones rows with their evidence, in the caller's transaction, and tells it; the caller finishes the
+    batch. Rows that are already buried are left alone."""
     session = batch.session
     table: Any = TABLES[kind]
     rows = session.execute(select(table.__table__).where(table.id.in_(list(entities)), table.deleted_at.is_(None))).mappings().all()
+    moved = {"position": batch.position()} if kind == "task" and rows else {}
+    by_evidence: dict[str, list[UUID]] = {}
     for old in map(dict[str, Any], rows):
-        values: dict[str, Any] = {"deleted_at": batch.now, "deleted_how": entities[old["id"]]}
-        if kind == "task":
-            values["position"] = batch.position()
-        session.execute(update(table).where(table.id == old["id"]).values(values))
+        how = entities[old["id"]]
+        by_evidence.setdefault(how, []).append(old["id"])
         if kind in BY_ID:
-            new, changed = old | values, [Difference("deleted_at", None, batch.now)]
+            new, changed = old | moved | {"deleted_at": batch.now, "deleted_how": how}, [Difference("deleted_at", None, batch.now)]
             batch.tell(kind, new, old, changed)
             batch.drafts += (task_events if kind == "task" else project_events)(old, new, changed)
+    for how, ids in by_evidence.items():
+        session.execute(update(table).where(table.id.in_(ids)).values(deleted_at=batch.now, deleted_how=how, **moved))
     session.execute(delete(Missing).where(Missing.entity_id.in_(list(entities))))
     return len(rows)
 

@@ -1,8 +1,8 @@
 """The network side of a run: reads many slices at once and hands their pages, one after the other, to the one who keeps them.
 
-Lower phases are read to their end before the next begins. Pages travel through a channel of a few places: when keeping is slower than fetching,
-fetching waits, so pages
-never pile up. What goes wrong is sorted here: one slice's misfortune ends that slice, a refused credential or a long wait ends the run.
+Lower phases are read to their end before the next begins. Pages travel through a channel of a few places: when keeping is slower
+than fetching, fetching waits, so pages never pile up. What goes wrong is sorted here: one slice's misfortune ends that slice, a
+refused credential or a long wait ends the run.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ REFERENCES = (FieldType.PERSON, FieldType.RELATION)
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The rows beside a task's own: {project: (section, status word, status id)}, {assignee: kind}, {predecessor: dependency}, all in the vendor's
-    order."""
+    """The rows beside a task's own: {project: (section, status word, status id)}, {assignee: kind},
+    {predecessor: dependency}, all in the vendor's order."""
 
     memberships: dict[UUID, tuple[UUID | None, str | None, UUID | None]]
     assignees: dict[UUID, str]

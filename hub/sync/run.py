@@ -248,8 +248,11 @@ class Work:
                 return fatal
 
     def _short_of_children(self) -> Sequence[store.Position]:
-        with self.tools.database.writing() as session:
+        with self.tools.database.reading() as session:  # looks at every task: nobody else's writing waits for that
             refs = finish.short_of_children(session, self._pass())
+        if not refs:
+            return []
+        with self.tools.database.writing() as session:
             fresh = store.add_slices(session, self._pass().id, [self.connector.children(ref) for ref in refs])
         for piece in fresh:
             self.pages[piece.key] = 0

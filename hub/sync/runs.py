@@ -1,8 +1,7 @@
 """Runs and leases: who may read a connection now, and what became of each attempt.
 
 One run per connection at a time, whoever asks. The lease is in the connection's row and is renewed in every page's transaction, so a process that
-died loses it by
-itself; the next run finds the dead one's row and says so.
+died loses it by itself; the next run finds the dead one's row and says so.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class LeaseLost(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run says at its end. ``error_list``: sentences for people."""
+    """What a run says at its end. ``errors``: sentences for people."""
 
     state: str = "complete"
     errors: list[str] = field(default_factory=list)
@@ -40,8 +39,8 @@ class Outcome:
     faults: int = 0
 
     def worsen(self, state: str, error: str, *, fault: bool = True) -> None:
-        """Keeps the worst state; complete < partial < deferred < failed. ``fault``: false for a refusal that only a person at the vendor can
-        change."""
+        """Keeps the worst state; complete < partial < deferred < failed. ``fault``: false for a
+        refusal that only a person at the vendor can change."""
         self.faults += fault
         order = ("complete", "partial", "deferred", "failed")
         self.state = max(self.state, state, key=order.index)
@@ -77,6 +76,13 @@ def queue(session: Session, connection_id: UUID, reason: str, now: datetime, *, 
     session.add(made)
     session.flush()
     return made
+
+
+def is_due(session: Session, connection_id: UUID, now: datetime) -> bool:
+    """Whether the schedule asks for a run now: nobody reads the connection, and nobody has read it since it became due."""
+    free = or_(Connection.lease_until.is_(None), Connection.lease_until < now)
+    due = or_(Connection.next_sync_at.is_(None), Connection.next_sync_at <= now)
+    return session.scalar(select(Connection.id).where(Connection.id == connection_id, Connection.state == "active", free, due)) is not None
 
 
 def take_lease(session: Session, connection_id: UUID, holder: str, now: datetime) -> bool:
@@ -138,12 +144,11 @@ def end(session: Session, run_id: UUID, outcome: Outcome, counts: dict[str, int]
     connection.last_error = outcome.errors[0] if outcome.errors else None
     if outcome.broken:
         connection.state = "broken"
-    if outcome.state in ("complete", "partial"):
+    if outcome.state in ("complete", "partial") and connection.state == "broken":
+        connection.state = "active"
+    if _pass_is_complete(session, run):  # a run that read little or nothing makes nothing fresher
         connection.last_synced_at = now
-        if connection.state == "broken":
-            connection.state = "active"
-    if connection.history_from is None and _pass_is_complete(session, run):
-        connection.history_from = now
+        connection.history_from = connection.history_from or now
     events.append(session, drafts, connection_id=connection.id, change_set=run.id, now=now)
 
 

@@ -14,7 +14,8 @@ from hub.models import Container, Project, StatusMapping, Task
 
 DEPTH = 64
 """Levels of subtasks or containers that are followed; a cycle in the vendor's data ends here instead of never."""
-CHUNK = 1000
+CHUNK = 10_000
+"""Rows of one round: each round looks through all tasks of the connection, so few and large ones."""
 
 
 def archived_projects(session: Session, connection_id: UUID) -> set[UUID]:
@@ -48,8 +49,8 @@ def settle_projects(session: Session, connection_id: UUID) -> set[UUID]:
         if now != project.archived_effective:
             changed[now].append(project.id)
     for flag, ids in changed.items():
-        if ids:
-            session.execute(update(Project).where(Project.id.in_(ids)).values(archived_effective=flag))
+        for start in range(0, len(ids), CHUNK):
+            session.execute(update(Project).where(Project.id.in_(ids[start : start + CHUNK])).values(archived_effective=flag))
     return effective
 
 
@@ -109,8 +110,8 @@ def _unarchived(connection_id: UUID) -> Select[UUID, bool]:
 
 
 def _settle(session: Session, wanted: Select[UUID, Any], column: str) -> int:
-    """Repeats ``wanted`` (task id, the value it should have) until nothing differs: each round settles one more level. The same tasks twice in a
-    row are a circle."""
+    """Repeats ``wanted`` (task id, the value it should have) until nothing differs: each round settles one more
+    level. The same tasks twice in a row are a circle."""
     follow = update(Task).where(Task.id == bindparam("task")).values({column: bindparam("value"), "position": bindparam("place")})
     total, before = 0, None
     while (found := session.execute(wanted).all()) and (touched := {row[0] for row in found}) != before:

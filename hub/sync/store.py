@@ -1,7 +1,7 @@
 """Where a pass stands: its slices, their cursors, the ids seen. Every function works in the caller's transaction.
 
-A pass is one reading of everything and may take several runs: a finished slice is not read again in the same pass. After 24 hours an unfinished
-pass is given up.
+A pass is one reading of everything and may take several runs: a finished slice is not read again in the same pass.
+After 24 hours an unfinished pass is given up.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ UNREADABLE = "an object could not be understood"
 ATTEMPTS = 2
 """Runs of one pass that a failing slice is read in; then the pass is closed without it."""
 ID_BYTES = 16
+KEYS_AT_ONCE = 1000
+"""Few enough for any database's limit on parameters: a page may open a slice for every task."""
 PARTITION = 100_000
 """Ids held in memory at once while a pass is looked through."""
 BY_ID = "by id"
@@ -63,7 +65,10 @@ def add_slices(session: Session, pass_id: UUID, slices: Sequence[Slice]) -> list
     if not slices:
         return []
     by_key = {piece.key: piece for piece in slices}
-    held = set(session.scalars(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id, SyncSlice.key.in_(list(by_key)))))
+    keys, held = list(by_key), set[str]()
+    for start in range(0, len(keys), KEYS_AT_ONCE):
+        part = keys[start : start + KEYS_AT_ONCE]
+        held.update(session.scalars(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id, SyncSlice.key.in_(part))))
     fresh = [piece for key, piece in by_key.items() if key not in held]
     rows = [
         {
@@ -95,8 +100,8 @@ def to_read(session: Session, pass_id: UUID) -> list[Position]:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A page that was kept: the ids seen on it, the slice's cursor behind it (None: the slice is complete), and whether all of the slice was
-    understood."""
+    """A page that was kept: the ids seen on it, the slice's cursor behind it (None: the slice is
+    complete), and whether all of the slice was understood."""
 
     key: str
     page: int
@@ -185,8 +190,8 @@ def close(session: Session, pass_id: UUID, key: str, state: str, error: str | No
 
 
 def unread(session: Session, pass_id: UUID) -> bool:
-    """Whether the pass still has slices worth another run: not those that failed in two runs already, or one garbled body would stop everything
-    else."""
+    """Whether the pass still has slices worth another run: not those that failed in two runs already,
+    or one garbled body would stop everything else."""
     again = or_(SyncSlice.state == OPEN, and_(SyncSlice.state == FAILED, SyncSlice.failures < ATTEMPTS))
     return session.scalar(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id, again).limit(1)) is not None
 
@@ -204,14 +209,13 @@ def is_open(session: Session, pass_id: UUID) -> bool:
 def complete(session: Session, this: SyncPass, now: datetime) -> None:
     """Closes a pass and forgets what older passes saw: only the last complete one is ever compared with."""
     session.execute(update(SyncPass).where(SyncPass.id == this.id).values(state="complete", completed_at=now))
-    older = session.scalars(select(SyncPass.id).where(SyncPass.connection_id == this.connection_id, SyncPass.id != this.id)).all()
-    _forget(session, older)
+    _forget(session, select(SyncPass.id).where(SyncPass.connection_id == this.connection_id, SyncPass.id != this.id))
 
 
-def _forget(session: Session, passes: Sequence[UUID]) -> None:
-    if passes:
-        session.execute(delete(Seen).where(Seen.pass_id.in_(passes)))
-        session.execute(delete(SyncSlice).where(SyncSlice.pass_id.in_(passes)))
+def _forget(session: Session, passes: Any) -> None:
+    """``passes``: ids, or a query of ids: passes are kept for ever, so their number is no number of parameters."""
+    session.execute(delete(Seen).where(Seen.pass_id.in_(passes)))
+    session.execute(delete(SyncSlice).where(SyncSlice.pass_id.in_(passes)))
 
 
 def seen_ids(session: Session, pass_id: UUID, kind: str, key: str | None = None) -> Iterator[tuple[str, bytes]]:

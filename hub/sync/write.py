@@ -1,8 +1,7 @@
 """Keeps one page, in the caller's transaction: compare digests, map what changed, upsert it, append change rows and events.
 
 A page costs a fixed number of statements, whatever its size: one select of digests per kind, and a few more only where something changed. A second
-reading of unchanged
-pages writes nothing here.
+reading of unchanged pages writes nothing here.
 """
 
 from __future__ import annotations
@@ -243,8 +242,8 @@ def _keep_tasks(batch: Batch, rows: list[dict[str, Any]], beside: Mapping[UUID, 
 def place(
     new: dict[str, Any], beside: Related, old: Mapping[str, Any] | None, parents: Mapping[UUID, tuple[UUID | None, bool]], account: Account
 ) -> None:
-    """Home, status category and effective archiving of a task. Home: the former one while still a member, else the vendor's first, else the
-    parent's."""
+    """Home, status category and effective archiving of a task. Home: the former one while still a
+    member, else the vendor's first, else the parent's."""
     parent_home, parent_archived = parents.get(new["parent_id"], (None, False))
     if beside.memberships:
         former = old["project_id"] if old else None

@@ -14,7 +14,7 @@ from uuid import UUID
 import anyio
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hub import migrate
 from hub import vault as vaults
@@ -34,6 +34,12 @@ from tests.api.conftest import Caller, Clock, NotedJobs
 def test_the_process_says_that_it_is_alive_and_ready(call: Caller) -> None:
     assert call("GET", "/healthz", headers={}).json() == {"status": "ok"}
     assert call("GET", "/readyz", headers={}).json() == {"status": "ready"}
+
+
+def test_whether_the_hub_is_ready_is_told_while_a_sync_writes(database: Database, call: Caller) -> None:
+    with database.writing() as session:
+        session.execute(text("SELECT 1"))
+        assert call("GET", "/readyz", headers={}).status_code == 200
 
 
 def test_a_database_that_was_not_migrated_is_not_ready(tmp_path: Path, vault: Vault, jobs: NotedJobs, clock: Clock) -> None:
@@ -150,6 +156,20 @@ def test_a_scheduled_sync_queues_a_run_of_its_own(
         run = session.scalars(select(SyncRun)).one()
         assert (ran, run.reason) == ([run.id], "schedule")
     assert jobs.submitted == []
+
+
+@pytest.mark.parametrize(
+    "found", [{"next_sync_at": make.NOW + timedelta(hours=1)}, {"lease_owner": "another", "lease_until": make.NOW + timedelta(minutes=1)}]
+)
+def test_a_scheduled_sync_that_another_process_has_done_or_is_at_is_not_done_again(
+    database: Database, vault: Vault, jobs: NotedJobs, clock: Clock, monkeypatch: pytest.MonkeyPatch, found: dict[str, Any]
+) -> None:
+    with database.writing() as session:
+        account = make.connection(session, **found)
+    with engine_that(Outcome(), monkeypatch) as ran:
+        handlers(Engine(database, vault, Settings(), clock), jobs)["sync"]({"connection_id": str(account.id)})
+    with database.reading() as session:
+        assert (ran, session.scalars(select(SyncRun)).all(), jobs.submitted) == ([], [], [])
 
 
 def test_a_connection_that_another_process_reads_is_asked_again_in_five_seconds(

@@ -127,7 +127,7 @@ def test_a_value_that_makes_no_sense_is_refused(call: Caller) -> None:
         assert answer.json()["errors"][0]["pointer"].split("/")[:2] == ["query", query.split("=")[0]]
 
 
-@pytest.mark.parametrize("path", ["tasks", "projects", "portfolio", "milestones"])
+@pytest.mark.parametrize("path", ["tasks", "projects", "portfolio", "milestones", "timeline"])
 def test_an_answer_that_is_known_already_is_not_sent_again(database: Database, call: Caller, path: str) -> None:
     account = seeded(database, 1)
     tag = call.get(path).headers["etag"]
@@ -135,7 +135,7 @@ def test_an_answer_that_is_known_already_is_not_sent_again(database: Database, c
     again = call("GET", f"/api/v1/{path}", headers=headers)
     assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
     with database.writing() as session:
-        make.task(session, make.project(session, account), "new", kind="milestone")
+        make.task(session, make.project(session, account), "new", kind="milestone", due_on=make.TODAY)
     assert call("GET", f"/api/v1/{path}", headers=headers).status_code == 200
 
 

@@ -1,7 +1,7 @@
 """The fewest requests that the vendors' rules allow for a first full read of a world, term by term. ``python -m tests.bench.minimum --tasks 20000``.
 
-The terms follow from documented limits alone: 100 rows a page at Asana and ClickUp, 500 items a page and 25 boards a call at monday (more risks its
-60 s per call).
+The terms follow from documented limits alone: 100 rows a page at Asana and ClickUp, 500 items a page and 25 boards a
+call at monday (more risks its 60 s per call).
 """
 
 from __future__ import annotations

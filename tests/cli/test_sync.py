@@ -76,7 +76,7 @@ def test_it_waits_its_turn_while_another_process_reads_the_connection(connected:
 
     hold(datetime.now(UTC) + timedelta(minutes=5))
     with house.opened() as ours:
-        results = sync.together(ours, sync.chosen(ours, []), Watcher(terminal=False), sync.Order(sleep=sleep))
+        results, _ = sync.together(ours, sync.chosen(ours, []), Watcher(terminal=False), sync.Order(sleep=sleep))
     database.dispose()
     assert slept == [sync.POLL] * 3
     assert [(each.row["state"], each.row["created"], each.fine) for each in results] == [("complete", 40, True)]
@@ -93,7 +93,7 @@ def test_a_run_that_another_process_takes_over_is_reported_as_it_ended(connected
             runs.end(session, run.id, runs.Outcome(), {"created": 7}, datetime.now(UTC), datetime.now(UTC))
 
     with house.opened() as ours:
-        results = sync.together(ours, sync.chosen(ours, []), Watcher(terminal=False), sync.Order(sleep=sleep))
+        results, _ = sync.together(ours, sync.chosen(ours, []), Watcher(terminal=False), sync.Order(sleep=sleep))
     database.dispose()
     assert [(each.row["state"], each.row["created"], each.fine) for each in results] == [("complete", 7, True)]
 
@@ -106,9 +106,9 @@ def test_plain_progress_is_a_line_a_stage_and_one_every_few_seconds(capsys: pyte
         watch.seen(Progress("berlin", "reading", second * 10, second, 9))
     watch.seen(Progress("berlin", "finishing", 90, 9, 9))
     assert capsys.readouterr().err.splitlines() == [
-        "berlin: reading, 0 of 9 lists, 0 tasks",
-        "berlin: reading, 5 of 9 lists, 50 tasks",
-        "berlin: finishing, 9 of 9 lists, 90 tasks",
+        "berlin: reading, 0 of 9 parts, 0 rows read",
+        "berlin: reading, 5 of 9 parts, 50 rows read",
+        "berlin: finishing, 9 of 9 parts, 90 rows read",
     ]
 
 

@@ -32,6 +32,14 @@ async def test_a_complete_json_answer_is_handed_over_with_its_headers(make: Make
 
 
 @pytest.mark.anyio
+async def test_a_nul_that_no_database_text_can_hold_is_taken_out(make: Make, vendor: respx.MockRouter) -> None:
+    content = rb'{"data": [{"name": "a\u0000b", "kept\u0000": "back\\u0000slash"}]}'
+    vendor.get("/tasks").respond(200, content=content)
+    http = make()
+    assert (await http.get("/tasks")).body == {"data": [{"name": "ab", "kept": "back\\u0000slash"}]}
+
+
+@pytest.mark.anyio
 async def test_a_gzipped_answer_is_unpacked(make: Make, vendor: respx.MockRouter) -> None:
     vendor.get("/tasks").respond(200, content=gzip.compress(orjson.dumps({"name": "Übersicht 🚢"})), headers={"Content-Encoding": "gzip"})
     assert (await make().get("/tasks")).body == {"name": "Übersicht 🚢"}

@@ -1,5 +1,5 @@
-"""The plainest caller that keeps the rules of ``connectors.base``: it reads slices by phase, asks for children that are missing, and can be
-killed."""
+"""The plainest caller that keeps the rules of ``connectors.base``: it reads slices by phase, asks for
+children that are missing, and can be killed."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What the token may and may not: a bad one is noticed at once and never tried again; what is closed is named and the rest is read; gone is not
-hidden."""
+"""What the token may and may not: a bad one is noticed at once and never tried again; what is closed is
+named and the rest is read; gone is not hidden."""
 
 from __future__ import annotations
 

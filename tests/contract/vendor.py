@@ -15,8 +15,8 @@ LogRow = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """``task_page``, ``structure_page``: what a request for tasks, or for containers, has in its line or body. ``small_plan``: the least generous
-    one.
+    """``task_page``, ``structure_page``: what a request for tasks, or for containers, has in its line or
+    body. ``small_plan``: the least generous one.
 
     ``said_wait``: seconds that a 429's headers ask to wait. ``cursors_expire``: the vendor hands out paging tokens that die.
     ``repeats``: makes the vendor give the same page again and again. ``closable``: a project that is asked for by its own id.

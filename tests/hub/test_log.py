@@ -16,6 +16,17 @@ def test_secret_like_names_and_words_are_cut_out(fmt: str, capfd: pytest.Capture
     assert "visible" in shown
 
 
+def test_secrets_inside_lists_and_mappings_are_cut_out(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure("json", "INFO")
+    log.get("test").info(
+        "ended", errors=["refused 1/1204567890:ca0a0a0acafe00112233445566778899", "fine"], held={"token": "canary-1", "note": ["pk_canary_2"]}
+    )
+    shown = capfd.readouterr().err
+    assert "canary" not in shown
+    assert "ca0a0a" not in shown
+    assert "fine" in shown
+
+
 def test_levels_below_the_chosen_one_are_silent(capfd: pytest.CaptureFixture[str]) -> None:
     log.configure("json", "WARNING")
     log.get("test").info("quiet")

@@ -56,6 +56,7 @@ def test_postgresql_gets_its_driver() -> None:
         ("SYNC_INTERVAL", "often", "15m"),
         ("SYNC_INTERVAL", "0m", "15m"),
         ("TIMEZONE", "Berlin", "Europe/Berlin"),
+        ("PROXY", "xx", "http://HOST:PORT"),
         ("CA_BUNDLE", "/nowhere.pem", "PEM"),
         ("KEEP_RAW", "yes", "1 or 0"),
         ("TOMBSTONE_SHARE", "2", "between 0 and 1"),

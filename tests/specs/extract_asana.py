@@ -1,8 +1,8 @@
 """Cuts from Asana's own OpenAPI document what the sandbox's answers are held against.
 
-``python tests/specs/extract_asana.py SPEC.yaml > tests/specs/asana.json``: paths, parameters, and the names and types of the properties of a good
-answer, as JSON Schema. No descriptions, no examples. A resource's compact, base and full schemas become one: with opt_fields any answer may hold any
-of its fields.
+``python tests/specs/extract_asana.py SPEC.yaml > tests/specs/asana.json``: paths, parameters, and the names and types of the
+properties of a good answer, as JSON Schema. No descriptions, no examples. A resource's compact, base and full schemas become one: with
+opt_fields any answer may hold any of its fields.
 """
 
 from __future__ import annotations

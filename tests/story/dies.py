@@ -1,8 +1,7 @@
 """``python -m tests.story.dies WHEN COUNT WORDS...``: the command ``hub WORDS``, killed (SIGKILL) by itself in the midst of its work.
 
 WHEN is ``commit`` (the moment before a transaction's commit: its rows are written, none is kept) or a pattern (the moment before a statement that
-begins like it);
-COUNT says at which time. The product knows nothing of this.
+begins like it); COUNT says at which time. The product knows nothing of this.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A pretend vendor and the connector that reads it, both scriptable: what it holds, what it lists, what it refuses, where it fails. It fakes the
-vendor only."""
+"""A pretend vendor and the connector that reads it, both scriptable: what it holds, what it lists, what it
+refuses, where it fails. It fakes the vendor only."""
 
 from __future__ import annotations
 
@@ -41,13 +41,10 @@ def status(key: str, name: str | None, category: StatusCategory = StatusCategory
 @dataclass(slots=True)
 class Vendor:
     """``unlisted``: alive, but on no list. ``closed``: a read by id is refused. ``silent``: a read by id answers nothing. ``garbled``: bodies that
-    make no
-    sense. ``defect``: bodies on which the connector's own code breaks. ``together``: one slice lists all live projects, and ``shut`` ones are refused
-    inside its page. ``covers``: what a project's slice says it covers, if not the project. ``lists_subtasks``: subtasks in no project come with
-    their root's project, else only by their parent. ``counted``: how many subtasks a task says it has, if not the
-    true number. ``noise``: what a body
-    holds
-    besides, that the hub does not keep. ``reads``: every page that was asked for, as (slice key, place)."""
+    make no sense. ``defect``: bodies on which the connector's own code breaks. ``together``: one slice lists all live projects, and ``shut`` ones
+    are refused inside its page. ``covers``: what a project's slice says it covers, if not the project. ``lists_subtasks``: subtasks in no project
+    come with their root's project, else only by their parent. ``counted``: how many subtasks a task says it has, if not the true number. ``noise``:
+    what a body holds besides, that the hub does not keep. ``reads``: every page that was asked for, as (slice key, place)."""
 
     held: dict[Ref, Record] = field(default_factory=dict)
     page_size: int = 100

@@ -162,6 +162,16 @@ def test_a_long_wait_defers_the_run_to_the_moment_the_tool_named(yard: Hub) -> N
     assert ("project:2", 0) in yard.vendor.reads
 
 
+def test_a_run_that_could_not_read_everything_makes_nothing_fresher(yard: Hub) -> None:
+    before = yard.connection().last_synced_at
+    yard.vendor.fail("structure", Transient("no answer"))
+    yard.sync()
+    assert yard.run().state == "partial"
+    assert yard.connection().last_synced_at == before
+    yard.complete()
+    assert yard.connection().last_synced_at == yard.clock()
+
+
 def test_a_fault_of_one_slice_leaves_the_others_complete_and_is_read_again_alone(yard: Hub) -> None:
     yard.vendor.fail("project:1", Transient("no answer"))
     yard.vendor.change("task:3", title="another word")

@@ -1,5 +1,5 @@
-"""Values that a client sends, as literals or variables, turned into what the schema says; anything else is refused, as the vendor does since
-2024-10.
+"""Values that a client sends, as literals or variables, turned into what the schema says; anything else
+is refused, as the vendor does since 2024-10.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """``query_params``: which of a board's items a page is about, and in which order (fact sheet, section 7).
 
-Rules compare what the columns' typed values say. ``__last_updated__`` and ``__creation_log__`` need no column; they trail the truth by the lag
-that the knobs set.
+Rules compare what the columns' typed values say. ``__last_updated__`` and ``__creation_log__`` need no column; they
+trail the truth by the lag that the knobs set.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The vendor's limits, all at once: calls a minute, calls a day, calls at the same time, and points of complexity a minute (fact sheet, section
-4).
+"""The vendor's limits, all at once: calls a minute, calls a day, calls at the same time, and points of complexity a minute (fact sheet, section 4).
 
 Windows begin with their first call and end 60 seconds later. Calls that fail count; a limit's refusal and a query for nothing but ``complexity``
 count a tenth of a call towards the day. The day's figure of the larger plans is a soft one and is not enforced.

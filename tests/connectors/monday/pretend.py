@@ -1,7 +1,7 @@
 """A small pretend monday: executes whatever document it is sent against the extract of the vendor's schema, over plain dicts.
 
-It refuses what the schema does not have, applies the vendor's defaults (25 boards, 25 items, active boards only, classic ones only) and answers
-faults from a script.
+It refuses what the schema does not have, applies the vendor's defaults (25 boards, 25 items, active boards only,
+classic ones only) and answers faults from a script.
 """
 
 from __future__ import annotations
