@@ -85,7 +85,7 @@ PRAGMAS = (
     "synchronous=NORMAL",
     f"busy_timeout={BUSY_SECONDS * 1000}",
     "foreign_keys=ON",
-    "cache_size=-32000",
+    "cache_size=-16000",
     "temp_store=MEMORY",
 )
 WRITE_PRAGMAS = (*PRAGMAS, "wal_autocheckpoint=4000")

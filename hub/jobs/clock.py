@@ -48,7 +48,7 @@ class Clock:
         due = or_(Connection.next_sync_at.is_(None), Connection.next_sync_at <= now)
         waiting = select(Connection.id, SyncRun.id).join(SyncRun, SyncRun.connection_id == Connection.id).where(SyncRun.state == "queued")
         with self.database.reading() as session:
-            queued = dict(session.execute(waiting.where(Connection.state == "active", free)).all())
+            queued = dict(session.execute(waiting.where(Connection.state != "detached", free)).all())
             found = session.execute(select(Connection.id, Connection.next_sync_at).where(Connection.state == "active", free, due)).all()
         for connection_id, run_id in queued.items():
             self.jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})

@@ -24,7 +24,7 @@ class SyncRun(Base):
     full: Mapped[bool] = mapped_column(default=True)
     baseline: Mapped[bool] = mapped_column(default=False)
     state: Mapped[str]
-    queued_at: Mapped[datetime]
+    queued_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     tasks: Mapped[int] = mapped_column(default=0)

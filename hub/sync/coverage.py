@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from connectors.records import Ref
+from hub.events import Draft, EventType
 from hub.models import Coverage, Missing, Project, SyncPass, SyncSlice, Task, TaskProject
 from hub.sync import settle, store
 from hub.sync.bulk import upsert
@@ -23,8 +24,9 @@ def proved(session: Session, connection_id: UUID) -> set[UUID]:
     return set(session.scalars(select(Coverage.container_id).where(Coverage.connection_id == connection_id, Coverage.proved_at.is_not(None))))
 
 
-def record(session: Session, this: SyncPass, ids: Ids, now: datetime) -> None:
-    """Writes the coverage of every project and every container that a slice of the pass covers."""
+def record(session: Session, this: SyncPass, ids: Ids, now: datetime) -> list[Draft]:
+    """Writes the coverage of every project and every container that a slice of the pass covers; returns what is to be told of access lost and
+    regained."""
     complete, refused = _outcome(session, this.id, ids)
     proof = complete | settle.under(session, this.connection_id, complete)
     unreadable = refused.keys() | settle.under(session, this.connection_id, refused.keys())
@@ -58,8 +60,19 @@ def record(session: Session, this: SyncPass, ids: Ids, now: datetime) -> None:
             }
         )
     known = {row["container_id"] for row in rows}
+    told = [draft for row in rows if (draft := _access(row, before.get(row["container_id"]))) is not None]
     rows += [_plain(container, this, now) for container in complete - known]
     upsert(session, Coverage.__table__, rows)
+    return told
+
+
+def _access(row: dict[str, Any], earlier: Coverage | None) -> Draft | None:
+    """A project that was known and is refused now, or the other way round; one that was never readable is no loss."""
+    if earlier is None or (earlier.refused is None) == (row["refused"] is None) or (earlier.proved_at is None and row["refused"]):
+        return None
+    kind = EventType.CONTAINER_ACCESS_LOST if row["refused"] else EventType.CONTAINER_ACCESS_REGAINED
+    words = {"changed": ["refused"], "before": {"refused": earlier.refused}, "after": {"refused": row["refused"]}}
+    return Draft(kind, "project", row["container_id"], words)
 
 
 def _plain(container: UUID, this: SyncPass, now: datetime) -> dict[str, Any]:

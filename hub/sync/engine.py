@@ -77,6 +77,8 @@ class Engine:
     async def _run(self, run_id: UUID, connection_id: UUID, holder: str, *, anew: bool, accept_deletions: bool) -> Outcome:
         place = (asyncio.get_running_loop(), anyio.CancelScope())
         self._running.append(place)
+        if self._stopped:  # told to stop between the check above and this line
+            place[1].cancel()
         try:
             with place[1]:
                 return await self._attempt(run_id, connection_id, holder, anew=anew, accept_deletions=accept_deletions)

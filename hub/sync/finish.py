@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from anyio.to_thread import run_sync
 from sqlalchemy import func, select
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors.base import Connector, Looked
 from connectors.records import Ref
-from hub import models
+from hub import events, models
 from hub.db import Database
 from hub.models import SyncPass, Task
 from hub.sync import coverage, gone, runs, settle, store, write
@@ -146,7 +146,8 @@ class Closing:
     def _close(self, found: gone.Candidates) -> None:
         with self.database.writing() as session:
             gone.remember(session, self.this, found)
-            coverage.record(session, self.this, self.account.ids, self.now())
+            told = coverage.record(session, self.this, self.account.ids, self.now())
+            events.append(session, told, connection_id=self.this.connection_id, change_set=uuid4(), now=self.now())
             if not store.unread(session, self.this.id):
                 gone.carry(session, self.this, store.last_complete(session, self.this.connection_id), found)
                 store.complete(session, self.this, self.now())

@@ -114,7 +114,7 @@ class Work:
                 self._stop(fatal)
             else:
                 await self._finish()
-        except ConnectorError as error:
+        except (ConnectorError, ConnectionProblem) as error:
             self._stop(error)
         except runs.LeaseLost as error:
             self.lost = True
@@ -265,7 +265,7 @@ class Work:
         )
         self.deleted = await closing.go(self.outcome, accept_deletions=self.accept_deletions)
 
-    def _stop(self, error: ConnectorError) -> None:
+    def _stop(self, error: ConnectorError | ConnectionProblem) -> None:
         """The run ends here as a whole."""
         name = self.opened.name
         if isinstance(error, AuthFailed):

@@ -156,6 +156,7 @@ def _keep_kind(batch: Batch, kind: str, entries: Sequence[Entry], describe: Desc
         batch.tally.unchanged += len(by_id) - len(changed)
     if not changed:
         return
+    batch.position()  # its lock comes before any row's, so that two connections that share rows cannot lock each other out
     if describe is not None:
         keep(batch, describe(frozenset(entry.ref for entry in changed)))
     mapped = [(entry, record) for entry in changed if (record := _map(batch, entry)) is not None]

@@ -353,6 +353,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("sync_run", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_sync_run_connection_id"), ["connection_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sync_run_queued_at"), ["queued_at"], unique=False)
 
     op.create_table(
         "sync_slice",
@@ -467,6 +468,7 @@ def downgrade() -> None:
     op.drop_table("task")
     op.drop_table("sync_slice")
     with op.batch_alter_table("sync_run", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sync_run_queued_at"))
         batch_op.drop_index(batch_op.f("ix_sync_run_connection_id"))
 
     op.drop_table("sync_run")

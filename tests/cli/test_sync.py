@@ -33,7 +33,7 @@ def test_a_program_reads_one_object_a_connection(connected: Hub) -> None:
 def test_progress_goes_to_stderr_and_results_to_stdout(connected: Hub) -> None:
     said = connected("sync", "berlin")
     assert said.out.splitlines()[0].startswith("CONNECTION")
-    assert "lists" in said.err
+    assert "parts" in said.err
     assert "lists" not in said.out
 
 

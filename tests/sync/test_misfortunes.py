@@ -40,7 +40,8 @@ def test_a_refused_project_is_hidden_not_deleted_and_is_no_fault(yard: Hub) -> N
     assert yard.row("task:3").deleted_at is None
     assert (covered(yard, "project:2").refused, covered(yard, "project:2").proof) == ("not for you", "none")
     assert (covered(yard, "project:1").refused, covered(yard, "project:1").proof) == (None, "complete_pass")
-    assert told == []
+    assert [kind for kind, _ in told] == ["container.access_lost"]
+    assert yard.told(lambda: yard.sync()) == [], "it is told once"
 
 
 def test_a_refusal_alone_is_no_fault_of_the_run(yard: Hub) -> None:
@@ -53,7 +54,8 @@ def test_a_refusal_alone_is_no_fault_of_the_run(yard: Hub) -> None:
 def test_a_refused_project_comes_back_when_it_is_readable_again(yard: Hub) -> None:
     yard.vendor.fail("project:2", Refused("not for you"))
     yard.sync()
-    assert yard.told(lambda: yard.complete()) == []
+    assert [kind for kind, _ in yard.told(lambda: yard.complete())] == ["container.access_regained"]
+    assert yard.told(lambda: yard.complete()) == [], "it is told once"
     assert hidden(yard) == set()
     assert covered(yard, "project:2").refused is None
 
