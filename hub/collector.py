@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 
-THRESHOLDS = (100_000, 50, 100)
+THRESHOLDS = (20_000, 10, 10)
 
 
 def tune() -> None:

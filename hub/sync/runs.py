@@ -146,16 +146,16 @@ def end(session: Session, run_id: UUID, outcome: Outcome, counts: dict[str, int]
         connection.state = "broken"
     if outcome.state in ("complete", "partial") and connection.state == "broken":
         connection.state = "active"
-    if _pass_is_complete(session, run):  # a run that read little or nothing makes nothing fresher
-        connection.last_synced_at = now
+    if (this := _complete_pass(session, run)) is not None:  # a run that read little or nothing makes nothing fresher
+        connection.last_synced_at = this.started_at  # what was read first is that old; what was read last is younger
         connection.history_from = connection.history_from or now
     events.append(session, drafts, connection_id=connection.id, change_set=run.id, now=now)
 
 
-def _pass_is_complete(session: Session, run: SyncRun) -> bool:
-    """Whether everything was read or refused: a refusal that only a person can change does not put off the beginning of history."""
+def _complete_pass(session: Session, run: SyncRun) -> SyncPass | None:
+    """The run's pass if everything was read or refused: a refusal that only a person can change does not put off the beginning of history."""
     this = session.get(SyncPass, run.pass_id) if run.pass_id else None
-    return this is not None and this.state == "complete"
+    return this if this is not None and this.state == "complete" else None
 
 
 def held_tasks(session: Session, connection_id: UUID) -> int:
