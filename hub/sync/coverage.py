@@ -53,7 +53,7 @@ def record(session: Session, this: SyncPass, ids: Ids, now: datetime) -> list[Dr
                 "proof": ("vendor_count" if agrees else "complete_pass")
                 if whole
                 else earlier.proof
-                if earlier and earlier.proved_at and why is None
+                if earlier and earlier.proved_at and why is None and project.id not in refused
                 else "none",
                 "refused": why,
                 "proved_at": now if whole else earlier.proved_at if earlier else None,
@@ -68,7 +68,7 @@ def record(session: Session, this: SyncPass, ids: Ids, now: datetime) -> list[Dr
 
 def _access(row: dict[str, Any], earlier: Coverage | None) -> Draft | None:
     """A project that was known and is refused now, or the other way round; one that was never readable is no loss."""
-    if earlier is None or (earlier.refused is None) == (row["refused"] is None) or (earlier.proved_at is None and row["refused"]):
+    if earlier is None or earlier.proved_at is None or (earlier.refused is None) == (row["refused"] is None):
         return None
     kind = EventType.CONTAINER_ACCESS_LOST if row["refused"] else EventType.CONTAINER_ACCESS_REGAINED
     words = {"changed": ["refused"], "before": {"refused": earlier.refused}, "after": {"refused": row["refused"]}}
@@ -80,13 +80,14 @@ def _plain(container: UUID, this: SyncPass, now: datetime) -> dict[str, Any]:
     return empty | {"container_id": container, "connection_id": this.connection_id, "held": 0, "proof": "complete_pass", "proved_at": now}
 
 
-def _outcome(session: Session, pass_id: UUID, ids: Ids) -> tuple[set[UUID], dict[UUID, str]]:
+def _outcome(session: Session, pass_id: UUID, ids: Ids) -> tuple[set[UUID], dict[UUID, str | None]]:
+    """What was read whole, and what was not: with the refusal that kept it from us, or None for a mere fault."""
     complete: set[UUID] = set()
     unread: set[UUID] = set()
-    refused: dict[UUID, str] = {}
+    refused: dict[UUID, str | None] = {}
     for piece in session.execute(select(SyncSlice.state, SyncSlice.covers, SyncSlice.refused, SyncSlice.error).where(SyncSlice.pass_id == pass_id)):
         reasons: Mapping[Ref, Mapping[str, Any]] = piece.refused
-        refused |= {ids(ref): str(why["error"]) for ref, why in reasons.items()}
+        refused |= {ids(ref): str(why["error"]) if why["refusal"] else None for ref, why in reasons.items()}
         (complete if piece.state == store.DONE else unread).update(ids(ref) for ref in piece.covers if ref not in reasons)
     return complete - unread - refused.keys(), refused
 

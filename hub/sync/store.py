@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, updat
 from sqlalchemy.orm import Session
 
 from connectors.base import Json, Slice
-from connectors.errors import ConnectorError, Refused
+from connectors.errors import ConnectorError, NotFound, Refused
 from connectors.records import Ref
 from hub.models import Missing, Seen, SyncPass, SyncSlice
 from hub.sync.bulk import upsert
@@ -153,7 +153,7 @@ def refuse(session: Session, pass_id: UUID, piece: Slice, error: ConnectorError)
 
 def refuse_by_id(session: Session, pass_id: UUID, refs: Iterable[Ref]) -> None:
     """Writes down what a read by id was refused, as if a slice had been to cover it."""
-    reasons = {ref: {"error": "the tool lists it no more and refuses to show it", "access": True} for ref in refs}
+    reasons = {ref: {"error": "the tool lists it no more and refuses to show it", "access": True, "refusal": True} for ref in refs}
     if not reasons:
         return
     add_slices(session, pass_id, [Slice(BY_ID, BY_ID, 0)])
@@ -178,7 +178,8 @@ def saw(session: Session, pass_id: UUID, seen: Mapping[str, Sequence[UUID]]) -> 
 
 
 def reason(error: ConnectorError) -> dict[str, Any]:
-    return {"error": str(error), "access": isinstance(error, Refused)}
+    """``access``: the credential may not read it. ``refusal``: that, or it is not there; else a fault that time or we must mend."""
+    return {"error": str(error), "access": isinstance(error, Refused), "refusal": isinstance(error, Refused | NotFound)}
 
 
 def close(session: Session, pass_id: UUID, key: str, state: str, error: str | None = None, *, restart: bool = False) -> None:
