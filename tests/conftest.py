@@ -3,6 +3,7 @@ by the migrations, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
+import logging
 import shutil
 import socket
 import warnings
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import structlog
 
 from hub import migrate
 from hub.db import Database
@@ -37,6 +39,15 @@ def sockets_stay_home(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def logging_stays_inside() -> Iterator[None]:
+    """A test that configures logging does so for itself alone: its captured stderr is closed when it ends."""
+    before = logging.root.handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = [handler for handler in logging.root.handlers if handler in before]
 
 
 @pytest.fixture(scope="session")
