@@ -9,13 +9,22 @@ that ends otherwise is a short read, an error.
 
 Mapping. A page holds raw items; ``map(item)`` is pure and turns one item into one record. The caller maps only the items whose digest changed. What
 a mapping looks at besides the raw body (column roles, time zone) is in ``Item.context``; its ``version`` is part of the digest.
+
+Keeping up. After one full reading, ``feeds(cadence)`` names slices that bring only what changed since. Where a feed stands is a *mark*: JSON under a
+key that is stable for ever. Pages carry marks, and a mark is kept in the transaction of its page. A full reading brings the first mark of every feed
+(taken before the tasks that it stands for are read, so that nothing falls between); a feed's pages move it. Re-reading the same stretch does no
+harm: every vendor's lag is overlapped. The items of a feed have the very bodies and contexts that a full reading gives them, so that an unchanged
+one has an unchanged digest.
+
+Being told. Vendors' webhooks are hints: ``receive`` says which objects a call touched, and ``lookup`` or a feed then reads the truth.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar, Protocol, TypeAlias
 
 from connectors.errors import ConnectorError
@@ -26,6 +35,13 @@ Json: TypeAlias = Any
 
 STRUCTURE, LIVE, ARCHIVED = 0, 1, 2
 """Phases: containers, people and definitions; then live tasks; then archived ones."""
+
+
+class Cadence(StrEnum):
+    """Poll: edits and creations, the cheapest call there is. Structure: containers, archives, moves and those deletions that a vendor tells."""
+
+    POLL = "poll"
+    STRUCTURE = "structure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +85,9 @@ class Page:
     ``refused``: containers that this page was to read and could not, with the reason; they are not covered by the slice. ``expected``: how many
     tasks the slice will bring in all, where that is known, for progress. ``describe``: items for what is described only inside tasks of this page (a
     status, a field), asked for with the references of the tasks that changed: unchanged ones have nothing new to say.
+
+    ``marks``: where feeds stand after this page (null: that feed has ended). A full reading only adds marks that are lacking. ``gone``: what the vendor
+    itself says was deleted (not: is absent). ``told``: when, and by whom, an item of this page changed last, where the vendor says it.
     """
 
     items: Sequence[Item]
@@ -77,6 +96,75 @@ class Page:
     refused: Mapping[Ref, ConnectorError] = field(default_factory=dict)
     expected: int | None = None
     describe: Callable[[frozenset[Ref]], Sequence[Item]] | None = None
+    marks: Mapping[str, Json | None] = field(default_factory=dict)
+    gone: frozenset[Ref] = frozenset()
+    told: Mapping[Ref, Told] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A change as the vendor tells it: the instant (UTC), and the identity that made it, where it says so."""
+
+    at: datetime
+    actor: Ref | None = None
+
+
+async def _nothing(refs: Sequence[Ref]) -> Mapping[Ref, Mapping[str, Json]]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the hub keeps from earlier readings. ``marks``: by feed. ``projects``: those whose tasks were read whole, and whether each was archived.
+    ``recall``: the stored raw bodies of these references; those that are not kept are missing from the answer."""
+
+    marks: Mapping[str, Json] = field(default_factory=dict)
+    projects: Mapping[Ref, bool] = field(default_factory=dict)
+    recall: Callable[[Sequence[Ref]], Awaitable[Mapping[Ref, Mapping[str, Json]]]] = _nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An inbound HTTP call as it came: header names in lower case, the raw body, and the address that the vendor was given."""
+
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A vendor webhook. ``key`` is stable: what it watches (``project/77``, ``board/5/create_item``). ``external_id``: the vendor's id of it, null while
+    its registration is open. ``secret``: what its calls are signed with, null where the vendor signs nothing. ``healthy``: false where the vendor
+    has suspended it."""
+
+    key: str
+    args: Mapping[str, Json] = field(default_factory=dict)
+    external_id: str | None = None
+    secret: str | None = field(default=None, repr=False)
+    healthy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A genuine inbound call. ``touched``: what to look at again; tasks are read by id, any other reference asks for a structure run. The
+    answer goes back at once: ``status``, ``headers``, ``body``. ``secret``: handed over by a handshake, to be kept with the hook whose
+    registration is open. ``delivery``: the vendor's own id of this call, where it has one, so that a doubled one is known."""
+
+    touched: tuple[Ref, ...] = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    secret: str | None = field(default=None, repr=False)
+    delivery: str | None = None
+
+
+class Forged(ValueError):
+    """An inbound call that is not the vendor's: no or a wrong signature, a handshake that nobody asked for. ``status``: what to answer."""
+
+    def __init__(self, reason: str, status: int = 403) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +213,15 @@ class Capabilities:
     """What differs between vendors, said as data: the hub asks this and never for a vendor's name.
 
     ``concurrency``: slices read at once. ``counts_children``: tasks carry ``child_count`` and ``children(ref)`` reads a parent's subtasks.
-    ``lookup_batch``: ids that one call of ``lookup`` costs one request for.
+    ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``lag``: seconds by which the
+    vendor's searches and logs may trail its truth.
     """
 
     concurrency: int = 4
     counts_children: bool = False
     lookup_batch: int = 1
+    hooks: bool = False
+    lag: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +264,16 @@ class Connector(Protocol):
         """The container tree (containers and projects) for an admin to choose a scope from; no tasks."""
         ...
 
+    def know(self, known: Known) -> None:
+        """Tells what the hub keeps from earlier runs; called once, before anything is read."""
+        ...
+
     def roots(self, scope: Scope) -> Sequence[Slice]: ...
+
+    def feeds(self, cadence: Cadence, scope: Scope) -> Sequence[Slice]:
+        """The slices that bring what changed since the marks that are known. They are read like any other; a page of theirs may open the full slices of
+        a project that is new, was archived or came back, or whose feed has a hole (a stale token, an overfull log)."""
+        ...
 
     def read(self, piece: Slice, cursor: Json | None) -> AsyncIterator[Page]: ...
 
@@ -195,4 +295,32 @@ class Connector(Protocol):
 
     def map(self, item: Item) -> Record:
         """Pure. Raises BadResponse naming the object where the raw body is not what the specification says."""
+        ...
+
+    # -- webhooks, where ``capabilities.hooks`` --------------------------------------------------------------------------------
+
+    def hooks_wanted(self, scope: Scope) -> Sequence[Hook]:
+        """The webhooks that should exist, from what is known (``Known.projects``): keys and arguments only."""
+        ...
+
+    async def hooks_held(self) -> Sequence[Hook]:
+        """All that the vendor has of this credential; ``args['target']`` is the address that each one calls."""
+        ...
+
+    async def subscribe(self, hook: Hook, target: str) -> Hook:
+        """Registers it. The vendor may call ``target`` before this returns; then the secret comes by that call and not here."""
+        ...
+
+    async def revive(self, hook: Hook, target: str) -> Hook:
+        """Makes a suspended webhook work again, by whatever the vendor has for it (else by a new registration)."""
+        ...
+
+    async def unsubscribe(self, hook: Hook) -> None:
+        """Removes it; one that is gone already is fine."""
+        ...
+
+    @classmethod
+    def receive(cls, call: Call, hook: Hook, *, signing_secret: str | None, now: datetime) -> Received:
+        """Verifies an inbound call on its raw bytes, in constant time, and says what it touched. Pure. ``signing_secret``: the app's own, where the vendor
+        signs with that. Raises Forged."""
         ...
