@@ -25,7 +25,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, ClassVar, Protocol, TypeAlias
+
+import orjson
 
 from connectors.errors import ConnectorError
 from connectors.http import Http, Lane
@@ -99,6 +102,10 @@ class Page:
     marks: Mapping[str, Json | None] = field(default_factory=dict)
     gone: frozenset[Ref] = frozenset()
     told: Mapping[Ref, Told] = field(default_factory=dict)
+    fingerprint: bytes | None = None
+    """What this page is known again by (see ``Sight``); null where it must be looked at every time."""
+    again: bool = False
+    """It brings what the page with this fingerprint brought in the last full reading: its items are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +120,41 @@ async def _nothing(refs: Sequence[Ref]) -> Mapping[Ref, Mapping[str, Json]]:
     return {}
 
 
+def _never(piece: Slice, fingerprint: bytes) -> Mapping[str, Json] | None:
+    return None
+
+
+@dataclass(slots=True)
+class Sight:
+    """One answer, compared with the pages that the last full reading of the same slice brought: most of a full reading brings nothing new, and
+    what is known by its bytes need not be parsed.
+
+    ``place``: what decides besides the answer which items the page has (where a walk stands). ``found``: null, or {"cursor": the cursor behind that
+    page}, where it is known and the hub still holds all that it brought just so.
+    """
+
+    known: Known
+    piece: Slice
+    place: Json = None
+    fingerprint: bytes | None = None
+    found: Mapping[str, Json] | None = None
+
+    def of(self, answer: bytes) -> bool:
+        """Whether the page is known; ``answer``: its bytes, less what differs from read to read."""
+        self.fingerprint = sha256(orjson.dumps(self.place) + answer).digest()[:16]
+        self.found = self.known.recognise(self.piece, self.fingerprint)
+        return self.found is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the hub keeps from earlier readings. ``marks``: by feed. ``projects``: those whose tasks were read whole, and whether each was archived.
-    ``recall``: the stored raw bodies of these references; those that are not kept are missing from the answer."""
+    ``recall``: the stored raw bodies of these references; those that are not kept are missing from the answer. ``recognise``: for ``Sight``."""
 
     marks: Mapping[str, Json] = field(default_factory=dict)
     projects: Mapping[Ref, bool] = field(default_factory=dict)
     recall: Callable[[Sequence[Ref]], Awaitable[Mapping[Ref, Mapping[str, Json]]]] = _nothing
+    recognise: Callable[[Slice, bytes], Mapping[str, Json] | None] = _never
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Asana: the connector's class. ``slices`` says what is read in which order, ``client`` how, ``mapping`` what becomes of it.
+"""Asana: the connector's class. ``slices`` says what is read in which order, ``feeds`` what brings the changes, ``webhooks`` who tells of them;
+``client`` says how, ``mapping`` what becomes of it.
 
 ``README.md``: the rights to grant, limits, and what is not read.
 """
@@ -9,9 +10,25 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.asana import account, client, mapping, slices
+from connectors.asana import account, client, feeds, mapping, slices, webhooks
 from connectors.asana.options import Options
-from connectors.base import Capabilities, Check, Context, Credential, Item, Json, Looked, Page, Scope, Slice
+from connectors.base import (
+    Cadence,
+    Call,
+    Capabilities,
+    Check,
+    Context,
+    Credential,
+    Hook,
+    Item,
+    Json,
+    Known,
+    Looked,
+    Page,
+    Received,
+    Scope,
+    Slice,
+)
 from connectors.errors import ConnectorError
 from connectors.http import Http, Lane
 from connectors.records import Record, Ref
@@ -28,8 +45,10 @@ class AsanaConnector:
         "priority_field": "gid or name of the enum field that is the priority",
     }
     lanes: ClassVar[Mapping[str, Lane]] = client.LANES
+    hooks: ClassVar[Sequence[str]] = ("/webhooks",)
+    """Where it may send something besides reads."""
     # Twelve projects at once use up 1,500 calls a minute at an answer time of half a second.
-    capabilities = Capabilities(concurrency=12, counts_children=True)
+    capabilities = Capabilities(concurrency=12, counts_children=True, hooks=True, lag=60.0)
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         self.http = http
@@ -37,6 +56,8 @@ class AsanaConnector:
         self._client = client.Client(http)
         self._context = chosen.context()
         self._reader = slices.Reader(self._client, chosen)
+        self._known = Known()
+        self._feeds = feeds.Feeds(self._client, self._reader)
 
     @staticmethod
     def classify(status: int, headers: Mapping[str, str], body: Json) -> ConnectorError | None:
@@ -52,11 +73,18 @@ class AsanaConnector:
     async def discover(self) -> Sequence[Item]:
         return await account.discover(self._client)
 
+    def know(self, known: Known) -> None:
+        self._known = known
+        self._feeds.know(known)
+
     def roots(self, scope: Scope) -> Sequence[Slice]:
         return slices.roots(scope)
 
+    def feeds(self, cadence: Cadence, scope: Scope) -> Sequence[Slice]:
+        return self._feeds.slices(cadence, scope)
+
     def read(self, piece: Slice, cursor: Json | None) -> AsyncIterator[Page]:
-        return self._reader.read(piece, cursor)
+        return self._feeds.read(piece, cursor) if self._feeds.reads(piece) else self._reader.read(piece, cursor)
 
     def children(self, parent: Ref) -> Slice:
         return slices.children(parent.partition(":")[2])
@@ -73,3 +101,24 @@ class AsanaConnector:
 
     def map(self, item: Item) -> Record:
         return mapping.record(item)
+
+    def hooks_wanted(self, scope: Scope) -> Sequence[Hook]:
+        return webhooks.wanted_hooks(self._known, scope)
+
+    async def hooks_held(self) -> Sequence[Hook]:
+        return await webhooks.held(self._client)
+
+    async def subscribe(self, hook: Hook, target: str) -> Hook:
+        return await webhooks.subscribe(self._client, hook, target)
+
+    async def revive(self, hook: Hook, target: str) -> Hook:
+        return await webhooks.revive(self._client, hook, target)
+
+    async def unsubscribe(self, hook: Hook) -> None:
+        if hook.external_id:
+            await self._client.unregister(hook.external_id)
+
+    @classmethod
+    def receive(cls, call: Call, hook: Hook, *, signing_secret: str | None, now: datetime) -> Received:
+        """Each webhook has a secret of its own; ``signing_secret`` is not used, nor is the time: calls are not dated."""
+        return webhooks.receive(call, hook)

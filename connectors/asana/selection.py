@@ -18,6 +18,14 @@ SECTION = "name"
 
 FIELD = "name,resource_subtype,representation_type,currency_code,enum_options.name,enum_options.color"
 
+EVENT = "action,created_at,user.gid,resource.resource_type"
+
+WEBHOOK = "active,target,resource.resource_type"
+
+PARENTS = "parent.gid,memberships.project.gid"
+
+STAMP = "modified_at"
+
 PROJECT = ",".join(
     (
         "name,notes,archived,completed,completed_at,created_at,modified_at,start_on,due_on,privacy_setting,permalink_url",

@@ -6,12 +6,12 @@ Facts: the vendor's OpenAPI file v2 and its pages on rate limits and common erro
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 import anyio
 
+from connectors.base import Sight
 from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound, RateLimited, Refused
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ Params: TypeAlias = Sequence[tuple[str, str]]
 CALLS_A_MINUTE: Final = 100  # the smallest plan's limit; X-RateLimit-Limit raises it
 AT_ONCE: Final = 6  # the vendor documents no limit; four to six is what careful clients use
 ROWS_A_PAGE: Final = 100  # fixed by the vendor, no parameter
+EVERYTHING: Final = (("subtasks", "true"), ("include_closed", "true"))  # both are false by default: subtasks and closed tasks missing without a word
 WINDOW_SECONDS: Final = 60.0  # the limit's window: a wait of all of it is enough whatever was used
 LONGEST_SAID_WAIT: Final = 3600.0  # a Reset further off than that is no time in seconds
 
@@ -49,7 +50,7 @@ def classify(status: int, headers: Mapping[str, str], body: object) -> Connector
     if status == 404:
         # An unknown route answers 404 with HTML: our mistake (or a proxy's), no proof that anything is gone.
         return BadResponse(message or "no such address", code=code, status=status)
-    return None
+    return BadResponse(message, code=code, status=status) if status == 400 and code is not None else None
 
 
 def _error(body: object) -> tuple[str | None, str]:
@@ -64,11 +65,19 @@ def _seconds_to_reset(headers: Mapping[str, str]) -> float:
     """X-RateLimit-Reset (Unix seconds) against the answer's own Date, so that a wrong clock on this machine does not matter."""
     try:
         reset = int(headers.get("X-RateLimit-Reset") or "")
-        sent: datetime = parsedate_to_datetime(headers.get("Date") or "")
-    except (ValueError, TypeError):
+    except ValueError:
         return WINDOW_SECONDS
-    wait = reset - sent.timestamp()
+    sent = _date(headers)
+    wait = WINDOW_SECONDS if sent is None else reset - sent
     return max(wait, 1.0) if wait <= LONGEST_SAID_WAIT else WINDOW_SECONDS
+
+
+def _date(headers: Mapping[str, str]) -> float | None:
+    """When the answer was sent, Unix seconds by the vendor's own clock."""
+    try:
+        return parsedate_to_datetime(headers.get("Date") or "").timestamp()
+    except (ValueError, TypeError):
+        return None
 
 
 async def together(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T | Refused | NotFound]:
@@ -104,10 +113,7 @@ class Client:
         http.on_headers = self._learn  # every answer's, refusals included: a 429 states the limit for sure
 
     async def _object(self, path: str, params: Params = ()) -> Raw:
-        body = (await self._http.get(path, params)).body
-        if not isinstance(body, dict):
-            raise BadResponse(f"{path}: the answer is not a JSON object")
-        return body
+        return _whole(path, (await self._http.get(path, params)).body)
 
     async def _rows(self, path: str, key: str, params: Params = ()) -> list[Raw]:
         return _list_of_objects(await self._object(path, params), key, path)
@@ -163,26 +169,64 @@ class Client:
     async def task(self, key: str) -> Raw:
         return await self._object(f"/v2/task/{key}")
 
-    async def tasks(self, path: str, params: Params) -> tuple[list[Raw], bool]:
+    async def tasks(self, path: str, params: Params, sight: Sight | None = None) -> tuple[list[Raw], bool]:
         """One page of a task list, and whether it is the last.
 
         Says ``last_page``, which the specification has for list reads only; where it is missing, a page that is not full is the last.
         """
-        body = await self._object(path, params)
-        rows = _list_of_objects(body, "tasks", path)
-        last = body.get("last_page")
+        rows, last, _ = await self.dated_tasks(path, params, sight)
+        return rows, last
+
+    async def dated_tasks(self, path: str, params: Params, sight: Sight | None = None) -> tuple[list[Raw], bool, float | None]:
+        """The same, and when it was answered (Unix seconds by the answer's own Date; null where it has none). No rows where ``sight`` knows it."""
+        answer = await self._http.get(path, params, instead=None if sight is None else lambda content: {} if sight.of(content) else None)
+        if sight is not None and sight.found is not None:
+            return [], True, _date(answer.headers)
+        body = _whole(path, answer.body)
+        rows, last, date = _list_of_objects(body, "tasks", path), body.get("last_page"), _date(answer.headers)
         if last is None:
-            return rows, len(rows) < ROWS_A_PAGE
+            return rows, len(rows) < ROWS_A_PAGE, date
         if not isinstance(last, bool):
             raise BadResponse(f"{path}: last_page is neither true nor false")
         if not rows and not last:
             raise BadResponse(f"{path}: an empty page that says it is not the last")
-        return rows, last
+        return rows, last, date
+
+    async def one_folder(self, key: str) -> Raw:
+        return await self._object(f"/v2/folder/{key}")
+
+    async def hooks(self, workspace: str) -> list[Raw]:
+        """The webhooks that this user (and app) made in a workspace, with health and secret."""
+        return await self._rows(f"/v2/team/{workspace}/webhook", "webhooks")
+
+    async def make_hook(self, workspace: str, body: Raw) -> Raw:
+        """Registers a webhook; the answer's ``webhook``, its secret in it."""
+        return _hook((await self._http.register_hook("POST", f"/v2/team/{workspace}/webhook", body)).body)
+
+    async def change_hook(self, key: str, body: Raw) -> Raw:
+        """Sets a webhook's endpoint, events and status, all three at once as the vendor wants."""
+        return _hook((await self._http.register_hook("PUT", f"/v2/webhook/{key}", body)).body)
+
+    async def drop_hook(self, key: str) -> None:
+        await self._http.register_hook("DELETE", f"/v2/webhook/{key}")
 
 
 def _archived(archived: bool) -> Params:
     # A switch, not a widening: true gives the archived ones only. So both are asked for.
     return [("archived", "true" if archived else "false")]
+
+
+def _whole(path: str, body: Any) -> Raw:
+    if not isinstance(body, dict):
+        raise BadResponse(f"{path}: the answer is not a JSON object")
+    return body
+
+
+def _hook(body: Any) -> Raw:
+    hook = body.get("webhook") if isinstance(body, dict) else None
+    if not isinstance(hook, dict) or not isinstance(hook.get("id"), str) or not hook["id"]:
+        raise BadResponse("the answer to a registration has no webhook with an id")
+    return hook
 
 
 def _list_of_objects(body: Raw, key: str, path: str) -> list[Raw]:

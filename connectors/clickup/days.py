@@ -21,7 +21,7 @@ REMEMBERED: Final = 50_000  # dates repeat from task to task; the bound keeps me
 
 def instant(milliseconds: int) -> datetime:
     """The UTC instant of Unix milliseconds, exactly (no float in between)."""
-    return EPOCH + timedelta(milliseconds=milliseconds)
+    return EPOCH + timedelta(0, 0, 0, milliseconds)  # by place: by name it takes twice as long
 
 
 class Days:

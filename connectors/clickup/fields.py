@@ -48,9 +48,10 @@ def kind(vendor_type: object) -> FieldType:
     return TYPES.get(vendor_type, FieldType.TEXT) if isinstance(vendor_type, str) else FieldType.TEXT
 
 
-def value(field: Mapping[str, Any], days: Days) -> Value:
-    """One field's value. Raises ValueError, TypeError or KeyError where it is not what its type says."""
-    return READERS.get(field.get("type") or "", _words)(field["value"], field, days)
+def value(field: Mapping[str, Any], days: Days) -> tuple[FieldType, Value]:
+    """The unified type of one field, and its value. Raises ValueError, TypeError or KeyError where it is not what its type says."""
+    vendor_type = field.get("type") or ""
+    return TYPES.get(vendor_type, FieldType.TEXT), READERS.get(vendor_type, _words)(field["value"], field, days)
 
 
 def _words(value: Any, field: Mapping[str, Any], days: Days) -> str:
@@ -88,13 +89,16 @@ def _checkbox(value: Any, field: Mapping[str, Any], days: Days) -> bool:
 
 def _drop_down(value: Any, field: Mapping[str, Any], days: Days) -> str:
     # An index without an option (a deleted one) stays as the vendor's word rather than a guess.
-    found = lean.chosen(lean.options(field), value)
-    return _option_name(found[0]) if found else str(value)
+    known = lean.options(field)
+    option = lean.usual(known, value)
+    if option is None:
+        option = next(iter(lean.chosen(known, value)), None)
+    return str(value) if option is None else _option_name(option)
 
 
 def _labels(value: Any, field: Mapping[str, Any], days: Days) -> tuple[str, ...]:
-    names = {option["id"]: _option_name(option) for option in lean.chosen(lean.options(field), value)}
-    return tuple(names.get(key, key) for key in value)
+    names = {option["id"]: _option_name(option) for option in lean.options(field) if option.get("id") in value}
+    return tuple([names.get(key, key) for key in value])
 
 
 def _option_name(option: Mapping[str, Any]) -> str:

@@ -113,10 +113,17 @@ def chosen(known: Sequence[Raw], value: Any) -> list[Raw]:
     """The options that a value names: by id, or by index, which is the option's ``orderindex`` (its place in the list where options carry none)."""
     if isinstance(value, list):
         return [_option(option, None) for option in known if option.get("id") in value]
-    if type(value) is int and 0 <= value < len(known) and known[value].get("orderindex", value) == value:
-        return [_option(known[value], value)]  # the usual case, without a search
+    if (option := usual(known, value)) is not None:
+        return [_option(option, value)]
     by_id = [_option(option, None) for option in known if option.get("id") == value]
     return by_id or [_option(option, place) for place, option in enumerate(known) if str(option.get("orderindex", place)) == str(value)][:1]
+
+
+def usual(known: Sequence[Raw], value: Any) -> Raw | None:
+    """The option of an index, where it is also that option's place in the list: found without a search."""
+    if type(value) is int and 0 <= value < len(known) and known[value].get("orderindex", value) == value:
+        return known[value]
+    return None
 
 
 def _option(option: Raw, place: int | None) -> Raw:

@@ -305,16 +305,16 @@ def _tags(raw: Mapping[str, Any], where: str) -> tuple[str, ...]:
 def _custom(raw: Mapping[str, Any], where: str, zones: Days) -> tuple[CustomValue, ...]:
     values: list[CustomValue] = []
     for field in _rows(raw, "custom_fields", where):
-        if not isinstance(field, Mapping) or not field.get("id"):
+        if not isinstance(field, dict) or not (key := field.get("id")):
             raise BadResponse(f"{where}: a custom field without an id")
         value = field.get("value")
-        if value is None or value in ("", [], {}):
+        if not value and not isinstance(value, int | float):  # null, "", [] or {}: unset; 0 and false are values
             continue
         try:
-            read = fields.value(field, zones)
+            kind, read = fields.value(field, zones)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-            raise BadResponse(f"{where}: custom field {field['id']} ({field.get('type')}) cannot be read") from error
-        values.append(CustomValue(field_id=f"field:{field['id']}", type=fields.kind(field.get("type")), value=read))
+            raise BadResponse(f"{where}: custom field {key} ({field.get('type')}) cannot be read") from error
+        values.append(CustomValue(field_id=f"field:{key}", type=kind, value=read))
     return tuple(values)
 
 

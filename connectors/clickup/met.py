@@ -31,6 +31,7 @@ class Met:
         self._status_ids: set[Ref] = set()
         self._fields: dict[str, Raw] = {}
         self._numbers: set[int] = set()
+        self._stubbed = False
 
     def space_walked(self, space: str, folders: tuple[int, int] | None, *, done: bool = False) -> None:
         """This process read the space's own page (null; ``done``: it has no folders), or one of its folder slices (number, how many in all)."""
@@ -56,9 +57,17 @@ class Met:
             if task.get("locations") or not self._at_home(task):
                 for raw in self._home(task, args):
                     found[f"project:{raw['id']}"] = Item(f"project:{raw['id']}", raw, context, owner)
+                    self._stubbed = True
                 if (folder := self._folder(task, args)) is not None:
+                    self._stubbed = True
                     found[f"container:folder/{folder['id']}"] = Item(f"container:folder/{folder['id']}", folder)
         return list(found.values())
+
+    def brought_by_walk(self, tasks: Iterable[Raw]) -> bool:
+        """Whether the walk of this process brought every list and folder that these tasks lie in: then none of them ever needs a stub."""
+        return not self._stubbed and all(
+            self._at_home(task) and all(ident(place) in self.lists for place in task.get("locations") or ()) for task in tasks
+        )
 
     def described(self, tasks: Sequence[Raw]) -> list[Item]:
         """Items for what these tasks carry and this run has not handed over: statuses, field definitions, users who are no members (any more).

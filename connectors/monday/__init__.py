@@ -1,8 +1,9 @@
 """monday.com: boards, groups and items of one account, read through the GraphQL API 2026-10.
 
 Where what lives: ``documents`` the GraphQL texts and their charges, ``faults`` what an error means, ``client`` calls and paging, ``slices`` how
-boards are packed into requests, ``reading`` pages and items, ``lookup`` reads by id, ``checking`` who the token is, ``board`` what a board's
-columns mean, ``fields`` and ``mapping`` raw -> records.
+boards are packed into requests, ``reading`` pages and items, ``feeds`` what changed since (``watching`` the marks, ``polling`` with ``polls`` and
+``logs`` the poll), ``webhooks`` being told, ``lookup`` reads by id, ``checking`` who the token is, ``board`` what a board's columns mean, ``fields``
+and ``mapping`` raw -> records.
 """
 
 from __future__ import annotations
@@ -11,14 +12,33 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.base import STRUCTURE, Capabilities, Check, Context, Credential, Item, Json, Looked, Page, Scope, Slice
+from connectors.base import (
+    STRUCTURE,
+    Cadence,
+    Call,
+    Capabilities,
+    Check,
+    Context,
+    Credential,
+    Hook,
+    Item,
+    Json,
+    Known,
+    Looked,
+    Page,
+    Received,
+    Scope,
+    Slice,
+)
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
-from connectors.monday import checking, faults, mapping, reading
+from connectors.monday import checking, faults, feeds, mapping, reading, webhooks
 from connectors.monday import lookup as looking
 from connectors.monday.board import context_of, require_roles
 from connectors.monday.client import Client
 from connectors.monday.documents import API_VERSION
+from connectors.monday.polling import Poll
+from connectors.monday.watching import Watched, watched
 from connectors.records import Record, Ref
 
 __all__ = ["MondayConnector"]
@@ -35,7 +55,8 @@ class MondayConnector:
         "logged, tags, dependency, progress",
     }
     lanes: ClassVar[Mapping[str, Lane]] = {"default": Lane(per_minute=1_000, at_once=10)}
-    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100)
+    hooks: ClassVar[tuple[str, ...]] = webhooks.MUTATIONS
+    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100, hooks=True, lag=30.0)
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         require_roles(options)
@@ -44,6 +65,9 @@ class MondayConnector:
         self._client = Client(http)
         self._shapes = reading.Shapes(options)
         self._emitted: set[str] = set()
+        self._now = now
+        self._known = Known()
+        self._watch: dict[str, Watched] = {}
 
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
@@ -64,13 +88,22 @@ class MondayConnector:
         found = await self._client.structure(full=False)
         return reading.Tree(found, Scope()).items()
 
+    def know(self, known: Known) -> None:
+        self._known = known
+        self._watch = watched(known.marks)
+
     def roots(self, scope: Scope) -> Sequence[Slice]:
         args = {"workspaces": sorted(scope.workspaces), "excluded": sorted(scope.excluded)}
         return (Slice(key="structure", label="Workspaces, boards and people", phase=STRUCTURE, args=args),)
 
+    def feeds(self, cadence: Cadence, scope: Scope) -> Sequence[Slice]:
+        return feeds.feeds(cadence, scope, self._known)
+
     def read(self, piece: Slice, cursor: Json | None) -> AsyncIterator[Page]:
         if piece.phase == STRUCTURE:
-            return reading.structure(self._client, self._shapes, piece)
+            return feeds.structure(self._client, self._shapes, piece, self._known, self._watch, self._now())
+        if feeds.FEED in piece.args:
+            return Poll(self._client, self._shapes, self._known, self._watch, self._emitted, self._now).pages(piece, cursor)
         return reading.Batch(self._client, self._shapes, piece, self._emitted).pages(cursor)
 
     def children(self, parent: Ref) -> Slice:
@@ -89,3 +122,23 @@ class MondayConnector:
 
     def map(self, item: Item) -> Record:
         return mapping.record(item)
+
+    def hooks_wanted(self, scope: Scope) -> Sequence[Hook]:
+        return webhooks.wanted(self._known.projects, self._watch, scope.excluded)
+
+    async def hooks_held(self) -> Sequence[Hook]:
+        """Those on boards that are known. The vendor does not tell the address that one calls, so there is no ``target``."""
+        return await webhooks.held(self._client, sorted(ref.partition(":")[2] for ref in self._known.projects))
+
+    async def subscribe(self, hook: Hook, target: str) -> Hook:
+        return await webhooks.subscribe(self._client, hook, target)
+
+    async def revive(self, hook: Hook, target: str) -> Hook:
+        return await webhooks.revive(self._client, hook, target)
+
+    async def unsubscribe(self, hook: Hook) -> None:
+        await webhooks.unsubscribe(self._client, hook)
+
+    @classmethod
+    def receive(cls, call: Call, hook: Hook, *, signing_secret: str | None, now: datetime) -> Received:
+        return webhooks.receive(call, signing_secret=signing_secret, now=now)

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from connectors.errors import BadResponse, ConnectorError, NotFound, RateLimited, Refused, Transient
 from connectors.http import Http
 from connectors.monday import documents
-from connectors.monday.board import identifier
+from connectors.monday.board import companion_id, identifier
 from connectors.monday.faults import SERVER, TOO_COSTLY, fault, reported
 
 Rows: TypeAlias = list[dict[str, Any]]
@@ -69,8 +69,8 @@ class Client:
         self._note(data.get("complexity"))
         return data, reported(body)
 
-    async def structure(self, *, full: bool) -> dict[str, Rows]:
-        """Every page of every list; each round asks the same page of all lists that are still open, until each has shown an empty page.
+    async def structure(self, *, full: bool, newest: bool = False) -> dict[str, Rows]:
+        """Every page of every list; each round asks the same two pages of all lists that are still open, until each has shown an empty page.
 
         A page shorter than its limit ends nothing: pages are cut before what the token may not see is taken out of them.
         """
@@ -80,19 +80,22 @@ class Client:
         page = 1
         while open_lists:
             first = full and page == 1
-            data, errors = await self.ask(documents.structure(open_lists, full=full, teams=first), {"page": page}, points=documents.STRUCTURE_POINTS)
+            query = documents.structure(open_lists, full=full, teams=first, newest=newest)
+            data, errors = await self.ask(query, {"page": page, "after": page + 1}, points=documents.STRUCTURE_POINTS)
             if first:
-                found["teams"] = _rows(data, "teams", errors)
+                found["teams"] = rows_of(data, "teams", errors)
             for name in tuple(open_lists):
-                rows = _rows(data, name, errors)
-                ids = [row.get("id") for row in rows]
-                if not rows:
-                    open_lists.remove(name)
-                elif ids == last.get(name):
-                    raise BadResponse(f"monday: page {page} of {name} repeats the page before it")
-                found[name] += rows
-                last[name] = ids
-            page += 1
+                for number, alias in ((page, name), (page + 1, f"{name}_after")):
+                    rows = rows_of(data, alias, errors)
+                    ids = [row.get("id") for row in rows]
+                    if not rows:
+                        open_lists.remove(name)
+                        break
+                    if ids == last.get(name):
+                        raise BadResponse(f"monday: page {number} of {name} repeats the page before it")
+                    found[name] += rows
+                    last[name] = ids
+            page += 2
         return {name: _once(rows) for name, rows in found.items()}
 
     async def first_pages(self, boards: Sequence[Ask], cols: Sequence[str], shapes: Sequence[str]) -> BoardPages:
@@ -125,9 +128,9 @@ class Client:
             rows = {identifier(row, "project"): row for row in data.get(alias) or () if row is not None}
             for board in ids:
                 if board in rows:
-                    result.pages[board] = _page(rows[board].get("items_page"), board)
+                    result.pages[board] = page_of(rows[board].get("items_page"), board)
                 else:
-                    result.refused[board] = _reason(alias, board, errors)
+                    result.refused[board] = missing(alias, board, errors)
         await self._again(result, boards, cols)
         return result
 
@@ -163,24 +166,48 @@ class Client:
         for n, board in enumerate(cursors):
             page = data.get(f"n{n}")
             if page is None:
-                raise _of(f"n{n}", errors) or BadResponse(f"monday: the next page of board {board} is missing")
-            result.pages[board] = _page(page, board)
+                raise error_of(f"n{n}", errors) or BadResponse(f"monday: the next page of board {board} is missing")
+            result.pages[board] = page_of(page, board)
         return result
 
     async def items(self, ids: Sequence[str]) -> Rows:
         """Items by id (at most 100), archived and deleted ones too; an unknown or unreadable id is simply not there."""
         data, errors = await self.ask(documents.ITEMS_BY_ID, {"ids": list(ids)}, points=documents.page_points([len(ids)]))
-        return [row for row in _rows(data, "items", errors) if row is not None]
+        return [row for row in rows_of(data, "items", errors) if row is not None]
 
-    async def boards(self, ids: Sequence[str]) -> Rows:
-        """Boards by id with their columns, whatever their state."""
+    async def boards(self, ids: Sequence[str], *, whole: bool = False, faults: dict[str, ConnectorError] | None = None) -> Rows:
+        """Boards by id with their columns, whatever their state; ``whole``: with their groups. ``faults``, where given, learns why one is lacking."""
         found: Rows = []
+        query = documents.BOARDS_WHOLE if whole else documents.BOARDS_BY_ID
         for at in range(0, len(ids), documents.ID_PAGE):
             chunk = list(ids[at : at + documents.ID_PAGE])
-            data, errors = await self.ask(documents.BOARDS_BY_ID, {"ids": chunk, "n": len(chunk)}, points=documents.SMALL_POINTS)
+            data, errors = await self.ask(query, {"ids": chunk, "n": len(chunk)}, points=documents.SMALL_POINTS)
             if data.get("boards") is None:
-                raise _of("boards", errors) or BadResponse("monday: the answer has no list of boards")
-            found += [row for row in data["boards"] if row is not None]
+                raise error_of("boards", errors) or BadResponse("monday: the answer has no list of boards")
+            rows = [row for row in data["boards"] if row is not None]
+            if faults is not None:
+                lacking = set(chunk) - {identifier(row, "project") for row in rows}
+                faults |= {board: missing("boards", board, errors) for board in lacking}
+            found += rows
+        return found
+
+    async def families(self, ids: Sequence[str], *, whole: bool = False, faults: dict[str, ConnectorError] | None = None) -> Rows:
+        """Boards by id and the companions of their subitems: one call, and a second where companions were not among the ids."""
+        rows = await self.boards(ids, whole=whole, faults=faults)
+        here = {identifier(row, "project") for row in rows}
+        lacking = {below for below in map(companion_id, rows) if below is not None} - here
+        return rows + (await self.boards(sorted(lacking), whole=whole, faults=faults) if lacking else [])
+
+    async def register(self, mutation: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Makes or removes a webhook: the only mutations that the connector declares. Raises what the vendor says of its one field."""
+        self._wait_for(documents.MUTATION_POINTS)
+        answer = await self._http.register_hook_graphql(mutation, variables)
+        body = answer.body
+        data = body.get("data") if isinstance(body, dict) else None
+        found = next(iter(data.values()), None) if isinstance(data, dict) else None
+        if not isinstance(found, dict):
+            errors = reported(body)
+            raise fault(errors[0]) if errors else BadResponse("monday: the answer has no data")
         return found
 
     def _wait_for(self, points: int) -> None:
@@ -203,21 +230,21 @@ class Client:
             self._resets_at = self._http.limiter.clock() + float(complexity.get("reset_in_x_seconds") or 0)
 
 
-def _rows(data: Mapping[str, Any], name: str, errors: Rows) -> Rows:
+def rows_of(data: Mapping[str, Any], name: str, errors: Rows) -> Rows:
     """A list that must be there. Raises what the vendor says of it, else BadResponse; an entry that is
     null beside an error is no silent loss either."""
     rows = data.get(name)
     if not isinstance(rows, list):
-        raise _of(name, errors) or BadResponse(f"monday: the answer has no list of {name}")
+        raise error_of(name, errors) or BadResponse(f"monday: the answer has no list of {name}")
     if any(row is None for row in rows):
-        error = _of(name, errors)
+        error = error_of(name, errors)
         if error is not None and not isinstance(error, Refused):
             raise error
         return [row for row in rows if row is not None]
     return rows
 
 
-def _of(alias: str, errors: Rows) -> ConnectorError | None:
+def error_of(alias: str, errors: Rows) -> ConnectorError | None:
     """The first error whose path begins with this field, else the first without a path."""
     for error in errors:
         path = error["path"]
@@ -227,14 +254,16 @@ def _of(alias: str, errors: Rows) -> ConnectorError | None:
     return fault(pathless) if pathless else None
 
 
-def _reason(alias: str, board: str, errors: Rows) -> ConnectorError:
-    error = _of(alias, errors)
+def missing(alias: str, board: str, errors: Rows) -> ConnectorError:
+    """Why a board is not in an answer: what the vendor says of it, else that the token may not see it."""
+    error = error_of(alias, errors)
     if error is None:
         return Refused(f"board {board} is not in the answer: the token may not see it any more")
     return error if isinstance(error, Refused | Transient | NotFound) else Refused(str(error), code=error.code)
 
 
-def _page(page: Any, board: str) -> tuple[Rows, str | None]:
+def page_of(page: Any, board: str) -> tuple[Rows, str | None]:
+    """A page of items and the cursor after it. Raises BadResponse where either is lacking."""
     if not isinstance(page, dict) or not isinstance(page.get("items"), list):
         raise BadResponse(f"monday: board {board} came without its list of items")
     if "cursor" not in page:
@@ -249,7 +278,7 @@ def _shapes(data: Mapping[str, Any], errors: Rows, asked: Sequence[str]) -> dict
         return {}
     rows = data.get("shapes")
     if not isinstance(rows, list):
-        raise _of("shapes", errors) or BadResponse("monday: the answer has no columns")
+        raise error_of("shapes", errors) or BadResponse("monday: the answer has no columns")
     return {identifier(row, "project"): row for row in rows if row is not None}
 
 

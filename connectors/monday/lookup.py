@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from connectors.base import Item, Looked
-from connectors.monday.board import Raw, companion_id, identifier
+from connectors.monday.board import Raw, identifier
 from connectors.monday.client import Client, Rows
 from connectors.monday.documents import ID_PAGE
 from connectors.monday.reading import Shapes, items_of
@@ -35,7 +35,7 @@ async def lookup(client: Client, shapes: Shapes, refs: Sequence[Ref]) -> Looked:
         if item is not None:
             found[item.id] = item
     if projects:
-        boards = await _with_companions(client, projects)
+        boards = await client.families(projects)
         gone.update(f"project:{identifier(row, 'project')}" for row in boards if row.get("state") == "deleted")
         bodies = {f"project:{identifier(body, 'project')}": body for body in pair(boards)}
         found |= {ref: Item(id=ref, raw=bodies[ref]) for ref in refs if ref in bodies}
@@ -62,15 +62,8 @@ async def _learn(client: Client, shapes: Shapes, rows: Rows) -> None:
             if above is not None:
                 needed.add(above)
     if needed:
-        for project in pair(await _with_companions(client, sorted(needed))):
+        for project in pair(await client.families(sorted(needed))):
             shapes.learn(project)
-
-
-async def _with_companions(client: Client, boards: Sequence[str]) -> Rows:
-    rows = await client.boards(boards)
-    here = {identifier(row, "project") for row in rows}
-    missing = {below for below in map(companion_id, rows) if below is not None} - here
-    return rows + (await client.boards(sorted(missing)) if missing else [])
 
 
 def _board(row: dict[str, Any] | Raw) -> str | None:

@@ -13,7 +13,8 @@ from connectors.base import Context, Item, Json, Page, Scope, Slice
 from connectors.errors import BadResponse, ConnectorError
 from connectors.monday.board import Column, Raw, Shape, context_of, identifier
 from connectors.monday.client import BoardPages, Client, Rows
-from connectors.monday.slices import asks, pack, pair, unit
+from connectors.monday.slices import Unit, asks, pack, pair
+from connectors.records import Ref
 
 PAGE_ITEMS = 500
 START: Json = {"open": None}
@@ -43,25 +44,33 @@ class Shapes:
         return self._known.get(board)
 
 
-async def structure(client: Client, shapes: Shapes, piece: Slice) -> AsyncIterator[Page]:
-    """The account's structure, then the slices of its boards. All lists are read before the first page:
-    a board and its companion may lie pages apart."""
-    found = await client.structure(full=True)
-    tree = Tree(found, Scope(frozenset(piece.args["workspaces"]), frozenset(piece.args["excluded"])))
-    items = [Item(id=f"identity:{identifier(row, 'identity')}", raw=row) for row in found["users"]]
-    items += [Item(id=f"team:{identifier(row, 'team')}", raw=row) for row in found["teams"]]
-    items += tree.items()
-    groups = {identifier(row, "project"): row.get("groups") for row in found["boards"]}
-    units = []
-    for project in tree.projects:
-        context = shapes.learn(project)
-        items += sections(project, groups[identifier(project, "project")])
-        raw_columns = [*project["columns"], *((project.get("_companion") or {}).get("columns") or ())]
-        items += definitions(context.data.values(), raw_columns)
-        units.append(unit(project, context.data))
-    for part in _parts(items):
-        yield Page(items=part, cursor=START)
-    yield Page(items=(), cursor=None, opens=tuple(pack(units)))
+class Layout:
+    """The structure of an account within a scope: its items, and its boards with what their columns mean. All lists are read before: a board and
+    its companion may lie pages apart."""
+
+    def __init__(self, found: Mapping[str, Rows], shapes: Shapes, args: Mapping[str, Json]) -> None:
+        self.tree = Tree(found, Scope(frozenset(args["workspaces"]), frozenset(args["excluded"])))
+        self.items = [Item(id=f"identity:{identifier(row, 'identity')}", raw=row) for row in found["users"]]
+        self.items += [Item(id=f"team:{identifier(row, 'team')}", raw=row) for row in found["teams"]]
+        self.items += self.tree.items()
+        self.contexts: dict[str, Context] = {}
+        groups = {identifier(row, "project"): row.get("groups") for row in found["boards"]}
+        for project in self.tree.projects:
+            board = identifier(project, "project")
+            self.contexts[board] = shapes.learn(project)
+            self.items += described(project, groups[board], self.contexts[board])
+
+    def pages(self, opened: Iterable[Unit], marks: Mapping[str, Json | None], gone: Iterable[Ref] = ()) -> Iterator[Page]:
+        """All items, and with the last page the slices to open."""
+        for part in parts(self.items):
+            yield Page(items=part, cursor=START)
+        yield Page(items=(), cursor=None, opens=tuple(pack(opened)), marks=marks, gone=frozenset(gone))
+
+
+def described(project: Raw, groups: Any, context: Context) -> Iterator[Item]:
+    """A board's sections, statuses and fields."""
+    yield from sections(project, groups)
+    yield from definitions(context.data.values())
 
 
 class Tree:
@@ -82,6 +91,11 @@ class Tree:
             if self._has(_workspace(row), self._line(key)):
                 items.append(Item(id=f"container:folder/{key}", raw=row))
         return items + [Item(id=f"project:{identifier(project, 'project')}", raw=project) for project in self.projects]
+
+    def archived(self, project: Raw) -> bool:
+        """Its own flag, or that of the workspace it lies in."""
+        key = _key(project.get("workspace_id"))
+        return project.get("state") == "archived" or any(row.get("state") == "archived" and _key(row.get("id")) == key for row in self._workspaces)
 
     def _has(self, workspace: str, line: Iterable[str]) -> bool:
         chosen, excluded = self._scope.workspaces, self._scope.excluded
@@ -119,7 +133,7 @@ def sections(project: Raw, groups: Any) -> Iterator[Item]:
         yield Item(id=f"section:{board}/{key}", raw=raw)
 
 
-def definitions(shapes: Iterable[Shape], raw_columns: Sequence[Raw]) -> Iterator[Item]:
+def definitions(shapes: Iterable[Shape]) -> Iterator[Item]:
     """The labels of each board's status column, and the fields that play no role."""
     for shape in shapes:
         project = shape.project_id.partition(":")[2]
@@ -171,7 +185,7 @@ class Batch:
                 result = await self._client.next_pages(opened, self._cols, unknown)
             self._learn(result, unknown)
             after = self._advance(result)
-            *early, last = list(_parts(self._items(result))) or [[]]
+            *early, last = list(parts(self._items(result))) or [[]]
             for part in early:
                 yield Page(items=part, cursor=state, expected=self._expected)
             yield Page(items=last, cursor=after, refused=self._refusals(result), expected=self._expected)
@@ -266,7 +280,8 @@ def _by_id(value: Mapping[str, Any]) -> str:
     return str(value["id"])
 
 
-def _parts(items: Iterable[Item]) -> Iterator[list[Item]]:
+def parts(items: Iterable[Item]) -> Iterator[list[Item]]:
+    """As many items as fit on a page of ours."""
     part: list[Item] = []
     for item in items:
         part.append(item)

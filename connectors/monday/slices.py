@@ -1,7 +1,8 @@
 """How boards are packed into slices, one first request each.
 
-A slice is a batch of boards with the companions of their subitems. Boards of a like size go together (a batch takes as many rounds as its largest
-board), and inside a size by age, so that a new board changes the newest batch only and the others keep their keys from pass to pass.
+A slice is a batch of boards with the companions of their subitems. Each board goes into the first batch that has room: the largest ones first, since
+their further pages then share requests, then those with formula columns, which are what runs out first. The rest fills the gaps by age, so that a
+new board changes one batch only and the others keep their keys from pass to pass.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from typing import Any
 from connectors.base import ARCHIVED, LIVE, Slice
 from connectors.monday.board import FORMULAS_A_REQUEST, Raw, Shape, companion_id, identifier
 from connectors.monday.client import Ask
-from connectors.monday.documents import ITEM_PAGE, page_points
+from connectors.monday.documents import ITEM_PAGE
 
-BOARDS, SLOTS, POINTS = 25, 2_000, 2_500_000
-"""The most of each in one request. 25 boards are kind to the vendor's 60 s; half of the 5M cap leaves room for
-charges that the published figures do not show."""
+BOARDS, SLOTS = 25, 2_500
+"""The most of each in one request: 25 boards are kind to the vendor's 60 s, and so many places for items cost a tenth of the 5M cap."""
 
 LIMITS = (25, 50, 100, 200, ITEM_PAGE)
 SLACK = 5
 """``items_count`` lags behind; a board that outgrew its limit costs one more page, nothing else."""
+
+
+_APART = frozenset({"groups", "activity_logs"})
+"""Asked with a board, but no part of its own body: sections are items of their own, and the log moves all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ def pair(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     for row in listed:
         if row.get("type") != "board" or row.get("state") == "deleted":
             continue
-        body = {key: value for key, value in row.items() if key != "groups"}
+        body = {key: value for key, value in row.items() if key not in _APART}
         below = companions.get(companion_id(row) or "")
         if below is not None:
             body["_companion"] = {key: below.get(key) for key in ("id", "items_count", "hierarchy_type", "columns")}
@@ -74,17 +78,36 @@ def pair(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return projects
 
 
+class _Load:
+    """A batch that is being filled, and what of each bound it has used."""
+
+    __slots__ = ("archived", "boards", "formulas", "slots", "units")
+
+    def __init__(self, archived: bool) -> None:
+        self.archived = archived
+        self.units: list[Unit] = []
+        self.boards = self.slots = self.formulas = 0
+
+    def takes(self, unit: Unit) -> bool:
+        """Puts the unit in if it fits; the first one always does."""
+        boards, slots = self.boards + len(unit.boards), self.slots + sum(limit for _, limit, _ in unit.boards)
+        formulas = self.formulas + unit.formulas
+        bounded = boards <= BOARDS and slots <= SLOTS and formulas <= FORMULAS_A_REQUEST
+        if self.units and (self.archived != unit.archived or not bounded):
+            return False
+        self.units.append(unit)
+        self.boards, self.slots, self.formulas = boards, slots, formulas
+        return True
+
+
 def pack(units: Iterable[Unit]) -> Iterator[Slice]:
     """Batches of units, live ones first."""
-    ordered = sorted(units, key=lambda each: (each.archived, each.rounds, max(limit for _, limit, _ in each.boards), _age(each.parent)))
-    batch: list[Unit] = []
-    for each in ordered:
-        if batch and (batch[0].archived != each.archived or not _fits([*batch, each])):
-            yield _slice(batch)
-            batch = []
-        batch.append(each)
-    if batch:
-        yield _slice(batch)
+    loads: list[_Load] = []
+    for each in sorted(units, key=lambda each: (each.archived, -each.rounds, -each.formulas, age(each.parent))):
+        if not any(load.takes(each) for load in loads):
+            loads.append(_Load(each.archived))
+            loads[-1].takes(each)
+    return (_slice(load.units) for load in loads)
 
 
 def asks(boards: Sequence[Mapping[str, Any]]) -> list[Ask]:
@@ -92,18 +115,12 @@ def asks(boards: Sequence[Mapping[str, Any]]) -> list[Ask]:
     return [(str(board["id"]), int(board["limit"]), bool(board["deep"])) for board in boards]
 
 
-def _fits(batch: Sequence[Unit]) -> bool:
-    limits = [limit for each in batch for _, limit, _ in each.boards]
-    formulas = sum(each.formulas for each in batch)
-    return len(limits) <= BOARDS and sum(limits) <= SLOTS and formulas <= FORMULAS_A_REQUEST and page_points(limits) <= POINTS
-
-
 def _slice(batch: Sequence[Unit]) -> Slice:
     ids = sorted(board for each in batch for board, _, _ in each.boards)
     digest = hashlib.blake2b(",".join(ids).encode(), digest_size=8).hexdigest()
     boards = [
         {"id": board, "limit": limit, "deep": deep, "parent": each.parent}
-        for each in sorted(batch, key=lambda one: _age(one.parent))
+        for each in sorted(batch, key=lambda one: age(one.parent))
         for board, limit, deep in each.boards
     ]
     return Slice(
@@ -121,6 +138,6 @@ def _limit(count: int | None) -> int:
     return next((limit for limit in LIMITS if count + SLACK <= limit), ITEM_PAGE)
 
 
-def _age(board: str) -> tuple[int, str]:
+def age(board: str) -> tuple[int, str]:
     """Ids grow with time."""
     return (int(board), board) if board.isdigit() else (0, board)

@@ -35,6 +35,11 @@ class Knobs:
     monday board ids that come as null beside ``errors``. ``lag``: seconds by which searches, logs and filtered reads trail the truth.
     ``page_size``: smaller pages than the vendor's own maximum, for tests with little data. ``hide_pages``: {tool: n}: leave out the nth task page
     silently (to prove that the hub's check notices).
+
+    Webhooks out: ``hosts``: {public host name: loopback port}: ``https://NAME/...`` goes as plain http to that port, with its own Host header.
+    Shares from 0 to 1 of the calls: ``drop`` (lost, though the vendor takes them for delivered), ``double`` (arrive twice), ``shuffle`` (come late,
+    behind others). ``hold``: tools whose calls lie here until they are taken off again. ``pace``: what a vendor's waits before a repeated call are
+    multiplied by. ``app_secrets``: {tool: signing secret}: the token is an app's, so that monday's calls are signed.
     """
 
     latency: float = 0.0
@@ -48,4 +53,11 @@ class Knobs:
     lag: float = 0.0
     page_size: int | None = None
     hide_pages: dict[str, int] = field(default_factory=dict)
+    hosts: dict[str, int] = field(default_factory=dict)
+    drop: float = 0.0
+    double: float = 0.0
+    shuffle: float = 0.0
+    hold: set[str] = field(default_factory=set)
+    pace: float = 1.0
+    app_secrets: dict[str, str] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)

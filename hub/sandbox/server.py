@@ -12,6 +12,7 @@ import orjson
 import uvicorn
 
 from hub.sandbox.control import desk
+from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.middleware import App, Log, Message, Receive, Send, Watched
 from hub.sandbox.world import TOOLS, Tool, World
@@ -29,6 +30,7 @@ class Sandbox:
         self.world = world
         self.knobs = knobs or Knobs()
         self.log = Log()
+        self.courier = Courier(self.world, self.knobs)
         self._desk: App = desk(self.world, self.knobs, self.log)
         self._vendors: dict[Tool, Watched] = {}
         self._server: _Announcing | None = None
@@ -58,7 +60,7 @@ class Sandbox:
         if tool not in self._vendors:
             package = importlib.import_module(f"hub.sandbox.{tool}")
             error_body = getattr(package, "error_body", _plain_error)
-            self._vendors[tool] = Watched(tool, package.app(self.world, self.knobs), self.knobs, self.log, error_body)
+            self._vendors[tool] = Watched(tool, package.app(self.world, self.knobs, courier=self.courier), self.knobs, self.log, error_body)
         return self._vendors[tool]
 
     def warm(self) -> None:
@@ -93,7 +95,8 @@ class Sandbox:
         return self
 
     def stop(self) -> None:
-        """Ends the server and waits for its thread; safe to call twice."""
+        """Ends the server and the courier and waits for their threads; safe to call twice."""
+        self.courier.stop()
         if self._server is not None and self._thread is not None:
             self._server.should_exit = True
             self._thread.join(PATIENCE)

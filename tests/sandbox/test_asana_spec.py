@@ -27,6 +27,10 @@ NULLS = {
     ("CustomField", "currency_code"): "null for all but currencies",
     ("Task", "custom_type"): "null unless the task has a custom type",
     ("Task", "custom_type_status_option"): "null unless the task has a custom type",
+    ("Webhook", "last_success_at"): "the operation's example",
+    ("Webhook", "last_failure_at"): "the operation's example",
+    ("Webhook", "next_attempt_after"): "there is none while all goes well",
+    ("Webhook", "failure_deletion_timestamp"): "there is none while all goes well",
 }
 """Where the document forgot ``nullable``: (resource, property) -> how it is known."""
 EXTRA = {("AsanaNamedResource", "resource_subtype"): "events name a task's subtype"}
@@ -113,7 +117,9 @@ def cases(world: World) -> dict[str, dict[str, str]]:
     }
 
 
-@pytest.mark.parametrize("template", [route.template for route in ROUTES if route.template != "/events"])
+@pytest.mark.parametrize(
+    "template", [route.template for route in ROUTES if route.template not in ("/events", "/webhooks", "/webhooks/{webhook_gid}")]
+)
 async def test_every_answer_fits_the_specification(template: str) -> None:
     asana = Caller()
     path = template

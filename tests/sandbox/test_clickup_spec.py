@@ -19,7 +19,10 @@ from hub.sandbox.world import World
 from tests.specs import extract_clickup
 
 pytestmark = pytest.mark.anyio
-SPEC: dict[str, Any] = json.loads((Path(extract_clickup.__file__).parent / "clickup.json").read_text())["paths"]
+WHOLE: dict[str, Any] = json.loads((Path(extract_clickup.__file__).parent / "clickup.json").read_text())
+SPEC: dict[str, Any] = WHOLE["paths"]
+CALLS: dict[str, Any] = WHOLE["calls"]
+MANY, ONE = "/v2/task/bulk_time_in_status/task_ids", "/v2/task/{task_id}/time_in_status"
 
 STATUS_OBJECT = {"id", "status", "type", "orderindex", "color"}
 USER_OBJECT = {"id", "username", "email", "color", "initials", "profilePicture"}
@@ -101,6 +104,12 @@ def of_type(value: Any, named: str) -> bool:
     return any(isinstance(value, kinds[one]) for one in named.split() if one in kinds)
 
 
+def shape_of(path: str, answer: Any) -> dict[str, Any]:
+    """The document's shape of an answer; a map by task id is described there by the ids of an example."""
+    shape: dict[str, Any] = SPEC[path]["answer"]
+    return {"type": "object", "properties": dict.fromkeys(answer, SPEC[ONE]["answer"])} if path == MANY else shape
+
+
 def addresses(world: World) -> Iterator[tuple[str, str]]:
     """(path of the specification, address) for everything the token can name."""
     nodes = [node for node in world.nodes["clickup"].values() if not node.hidden]
@@ -111,6 +120,9 @@ def addresses(world: World) -> Iterator[tuple[str, str]]:
     ]
     for path in SPEC:
         kind = {"team": "workspace"}.get(path.split("/")[2], path.split("/")[2])
+        if path == MANY:
+            yield path, f"{path}?task_ids={'&task_ids='.join(ids['task'][:100])}"
+            continue
         if "{" not in path:
             yield path, f"{path}?team_id={ids['workspace'][0]}"
             continue
@@ -133,18 +145,44 @@ async def test_every_answer_has_only_what_the_specification_knows(number: int) -
     found: set[str] = set()
     answered: set[str] = set()
     async with httpx.AsyncClient(transport=transport, base_url="http://clickup.test", headers={"Authorization": world.tokens["clickup"]}) as client:
+        team = next(node.id for node in world.nodes["clickup"].values() if node.kind == "workspace")
+        hook = {"endpoint": "https://hub.example.org/in", "events": ["*"], "list_id": int(confidential.id)}
+        assert (await client.post(f"/v2/team/{team}/webhook", json=hook)).status_code == 200
         for path, address in addresses(world):
             answer = await client.get(address)
             assert answer.status_code == 200, (address, answer.text)
             answered.add(path)
-            found.update(problems(path, answer.json(), SPEC[path]["answer"]))
+            found.update(problems(path, answer.json(), shape_of(path, answer.json())))
     assert sorted(found) == []
     assert answered == set(SPEC)
 
 
 def test_every_path_served_is_in_the_specification() -> None:
-    world = seed.build(1, 30)
-    assert {f"/v2{path}" for path in ClickUp(world, Knobs()).routes()} == set(SPEC)
+    vendor = ClickUp(seed.build(1, 30), Knobs())
+    assert {f"/v2{path}" for path in vendor.routes()} == set(SPEC)
+    assert {f"{method} /v2{path}" for method, path in vendor.writes()} == set(CALLS)
+
+
+async def test_every_write_takes_and_answers_what_the_specification_says() -> None:
+    world = seed.build(2, 60)
+    team = next(node.id for node in world.nodes["clickup"].values() if node.kind == "workspace")
+    transport = httpx.ASGITransport(app(world, Knobs(limits=False)))
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://clickup.test/v2", headers={"Authorization": world.tokens["clickup"]}
+    ) as client:
+        made = await client.post(f"/team/{team}/webhook", json={"endpoint": "https://hub.example.org/in", "events": ["taskCreated", "listDeleted"]})
+        key = made.json()["id"]
+        changed = await client.put(f"/webhook/{key}", json={"endpoint": "https://hub.example.org/in", "events": "*", "status": "active"})
+        dropped = await client.delete(f"/webhook/{key}")
+    answers = {"POST /v2/team/{team_id}/webhook": made, "PUT /v2/webhook/{webhook_id}": changed, "DELETE /v2/webhook/{webhook_id}": dropped}
+    assert answers.keys() == CALLS.keys()
+    for call, answer in answers.items():
+        assert answer.status_code == 200, (call, answer.text)
+        assert list(problems(call, answer.json(), CALLS[call]["answer"])) == []
+    assert (CALLS["POST /v2/team/{team_id}/webhook"]["required"], CALLS["PUT /v2/webhook/{webhook_id}"]["required"]) == (
+        ["endpoint", "events"],
+        ["endpoint", "events", "status"],
+    )
 
 
 def test_every_parameter_of_the_task_reads_is_in_the_specification() -> None:

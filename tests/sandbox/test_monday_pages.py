@@ -149,6 +149,50 @@ async def test_the_log_tells_changes_newest_first_with_seventeen_digits(server: 
     assert (await server.ask(LOGS, b=[board.id], f=before.isoformat()))["boards"][0]["activity_logs"] == []
 
 
+async def test_a_board_has_a_log_from_before_and_a_page_behind_its_end_is_empty(server: Server) -> None:
+    board = server.boards()[0]
+    query = "query ($b: [ID!], $p: Int!) { boards(ids: $b) { activity_logs(limit: 40, page: $p) { id event created_at data } } }"
+    pages = [(await server.ask(query, b=[board.id], p=page))["boards"][0]["activity_logs"] for page in range(1, 20)]
+    rows = [row for page in pages for row in page]
+    assert pages[-1] == []
+    assert [row["created_at"] for row in rows] == sorted((row["created_at"] for row in rows), reverse=True)
+    assert len({row["id"] for row in rows}) == len(rows)
+    assert {str(json.loads(row["data"])["pulse_id"]) for row in rows} >= server.ids(board)
+    assert len((await server.ask("query ($b: [ID!]) { boards(ids: $b) { activity_logs { id } } }", b=[board.id]))["boards"][0]["activity_logs"]) == 25
+
+
+async def test_a_log_holds_its_last_ten_thousand_entries_and_no_more(server: Server) -> None:
+    board = server.boards()[0]
+    key = min(server.ids(board))
+    for number in range(10_001):
+        server.world.set_title("monday", key, f"Name {number}")
+    query = "query ($b: [ID!], $p: Int!) { boards(ids: $b) { activity_logs(limit: 5000, page: $p) { data } } }"
+    pages = [(await server.ask(query, b=[board.id], p=page))["boards"][0]["activity_logs"] for page in (1, 2, 3)]
+    assert [len(page) for page in pages] == [5000, 5000, 0]
+    assert json.loads(pages[1][-1]["data"])["value"] == {"name": "Name 1"}
+
+
+async def test_a_log_is_narrowed_by_time_item_and_user(server: Server) -> None:
+    board = server.boards()[0]
+    one, two = sorted(server.ids(board))[:2]
+    before = server.world.now
+    server.world.set_title("monday", one, "First", "7")
+    between = server.world.now
+    server.world.set_title("monday", two, "Second", "8")
+    query = """query ($b: [ID!], $f: ISO8601DateTime, $t: ISO8601DateTime, $i: [ID!], $u: [ID!]) {
+      boards(ids: $b) { activity_logs(from: $f, to: $t, item_ids: $i, user_ids: $u) { data } } }"""
+    start = (before + timedelta(seconds=1)).isoformat()
+
+    async def titles(**given: Any) -> list[str]:
+        rows = (await server.ask(query, b=[board.id], **({"f": start} | given)))["boards"][0]["activity_logs"]
+        return [json.loads(row["data"])["value"]["name"] for row in rows]
+
+    assert await titles() == ["Second", "First"]
+    assert await titles(t=between.isoformat()) == ["First"]
+    assert await titles(i=[two]) == ["Second"]
+    assert await titles(u=["7"]) == ["First"]
+
+
 # -- refusals ------------------------------------------------------------------------------------------------------------------
 
 

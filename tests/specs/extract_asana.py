@@ -45,8 +45,11 @@ PATHS = (
     "/tasks/{task_gid}/subtasks",
     "/tasks/{task_gid}/dependencies",
     "/tasks/{task_gid}/dependents",
+    "/webhooks",
+    "/webhooks/{webhook_gid}",
     *(f"/{plural}/{{{plural.removesuffix('s')}_gid}}" for plural in ONE_GID),
 )
+WRITES = (("post", "/webhooks"), ("put", "/webhooks/{webhook_gid}"), ("delete", "/webhooks/{webhook_gid}"))
 VARIANT = re.compile(r"(CompactResponse|NormalResponse|Compact|Response|Base)$")
 INSTEAD = {"MembershipCompact": "ProjectMembershipCompactResponse"}
 """An alternative of five kinds of membership, of which only this one is served."""
@@ -64,8 +67,15 @@ class Extract:
     def all(self) -> Json:
         paths = {template: self.operation(template, "get") for template in PATHS}
         paths["/batch"] = self.operation("/batch", "post")
+        writes = {f"{method.upper()} {template}": self.write(template, method) for method, template in WRITES}
         self.refer("ErrorResponse")
-        return {"paths": dict(sorted(paths.items())), "$defs": dict(sorted(self.defs.items()))}
+        return {"paths": dict(sorted(paths.items())), "writes": writes, "$defs": dict(sorted(self.defs.items()))}
+
+    def write(self, template: str, method: str) -> Json:
+        """An operation with the body that it takes; not sending one is null."""
+        stated = self.document["paths"][template][method].get("requestBody")
+        body = None if stated is None else self.follow(stated)["content"]["application/json"]["schema"]
+        return {**self.operation(template, method), "body": None if body is None else self.shape(body)}
 
     def operation(self, template: str, method: str) -> Json:
         path = self.document["paths"][template]
@@ -79,7 +89,7 @@ class Extract:
             }
             for parameter in stated
         }
-        good = operation["responses"].get(200) or operation["responses"]["200"]
+        good = next(operation["responses"][code] for code in (200, 201, "200", "201") if code in operation["responses"])
         return {"method": method, "parameters": dict(sorted(parameters.items())), "answer": self.shape(good["content"]["application/json"]["schema"])}
 
     def follow(self, node: Json) -> Json:

@@ -35,7 +35,12 @@ PATHS = (
     "/v2/list/{list_id}/task",
     "/v2/list/{list_id}/field",
     "/v2/task/{task_id}",
+    "/v2/task/{task_id}/time_in_status",
+    "/v2/task/bulk_time_in_status/task_ids",
+    "/v2/team/{team_id}/webhook",
 )
+CALLS = (("post", "/v2/team/{team_id}/webhook"), ("put", "/v2/webhook/{webhook_id}"), ("delete", "/v2/webhook/{webhook_id}"))
+"""What the hub sends besides reads."""
 Json = dict[str, Any]
 
 
@@ -79,11 +84,26 @@ def extract(document: Json) -> Json:
     return paths
 
 
+def extract_calls(document: Json) -> Json:
+    """The bodies that the calls take and answer with, by ``METHOD path``; ``required``: the names that must be in the body."""
+    calls: Json = {}
+    for method, path in CALLS:
+        operation = document["paths"][path][method]
+        asked = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+        answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        calls[f"{method.upper()} {path}"] = {
+            "body": None if asked is None else shape(document, asked),
+            "required": [] if asked is None else sorted(follow(document, asked).get("required", [])),
+            "answer": shape(document, answer),
+        }
+    return calls
+
+
 def main() -> None:
     body = Path(sys.argv[1]).read_bytes()
     document = json.loads(body)
     source = {"title": document["info"]["title"], "version": document["info"]["version"], "sha256": hashlib.sha256(body).hexdigest()}
-    print(json.dumps({"source": source, "paths": extract(document)}, indent=1, sort_keys=True))
+    print(json.dumps({"source": source, "paths": extract(document), "calls": extract_calls(document)}, indent=1, sort_keys=True))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A pretend Asana over one ``World``: it reads as strictly as the fact sheet says the real one does, and writes nothing.
+"""A pretend Asana over one ``World``: it reads as strictly as the fact sheet says the real one does, and writes nothing but webhooks.
 
 Where the vendor's own words contradict each other the stricter reading is served. What is built here for lack of a seed (membership, tag-setting and
 status-update gids) is derived from the ids it joins, so it is the same in every run.
@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable
 
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.sandbox.asana.errors import error_body
 from hub.sandbox.asana.site import Asked, Site
+from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
 
@@ -23,9 +25,10 @@ __all__ = ["app", "error_body"]
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
-def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.monotonic) -> Starlette:
-    """The pretend Asana as an ASGI app, paths relative to ``/api/1.0``; ``clock`` counts seconds for limits and for the life of tokens."""
-    site = Site(world, knobs, clock)
+def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.monotonic, courier: Courier | None = None) -> Starlette:
+    """The pretend Asana as an ASGI app, paths relative to ``/api/1.0``; ``clock`` counts seconds for limits and for the life of tokens. Without a
+    ``courier`` no target can be reached, so that no webhook can be made."""
+    site = Site(world, knobs, clock, courier)
 
     async def endpoint(request: Request) -> Response:
         query: dict[str, str] = {}
@@ -35,7 +38,9 @@ def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.monotonic)
         path = "/" + str(request.path_params["path"])
         # Starlette's own base_url leaves out the path that this app is mounted at.
         base = f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
-        answer = site.answer(Asked(request.method, path, query, base, request.headers, body))
-        return Response(answer.body, answer.status, dict(answer.headers))
+        asked = Asked(request.method, path, query, base, request.headers, body)
+        answer = await site.register(asked) if (asked.method, path) == ("POST", "/webhooks") else site.answer(asked)
+        after = None if answer.after is None else BackgroundTask(answer.after)
+        return Response(answer.body, answer.status, dict(answer.headers), background=after)
 
     return Starlette(routes=[Route("/{path:path}", endpoint, methods=METHODS)])

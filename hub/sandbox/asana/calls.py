@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from hub.sandbox.asana.errors import bad
 from hub.sandbox.asana.paging import Token
@@ -30,6 +30,14 @@ class One:
     thing: Any
 
 
+class Webhooks(Protocol):
+    """What the routes of webhooks are answered from."""
+
+    def listed(self, call: Call) -> Rows: ...
+
+    def shown(self, call: Call) -> One: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """``path``: the values of the route's placeholders, in order; ``number``: how many calls came before (searches are not stable)."""
@@ -39,6 +47,7 @@ class Call:
     query: Mapping[str, str]
     tokens: Token
     number: int
+    hooks: Webhooks
 
     def need(self, name: str) -> str:
         """A parameter that must be there; raises 400."""

@@ -58,4 +58,5 @@ def error_body(code: int) -> tuple[dict[str, str], bytes]:
     """Headers and body with which Asana answers ``code``; for faults on demand. A gateway's 502, 503 and 504 have the same shape here."""
     message = MESSAGES.get(code, "Server Error" if code >= 500 else "Bad request")
     headers = {"content-type": JSON} | ({"retry-after": "1"} if code == 429 else {})
-    return headers, orjson.dumps(Refusal(code, message).body())
+    # A stream that is refused on demand names a token as the vendor does; it is one that no stream has given out.
+    return headers, orjson.dumps(Refusal(code, message, beside={"sync": "0" * 32} if code == 412 else None).body())

@@ -43,7 +43,7 @@ def events(call: Call) -> Rows:
     place, found = content["place"], list[Event]()
     more = False
     while place < end and not more:
-        fresh = list(_of_entry(view, place, gid))
+        fresh = list(told(view, place)) if gid in heard(view, place) else []
         more = len(found) + len(fresh) > PER_TOKEN and bool(found)
         if not more:
             found += fresh
@@ -51,29 +51,43 @@ def events(call: Call) -> Rows:
     return Rows("event", found, beside={"sync": call.tokens.make("sync", of=gid, place=place), "has_more": more})
 
 
-def _of_entry(view: View, place: int, gid: str) -> Iterator[Event]:
-    """The events that line ``place`` of the journal makes in the stream of ``gid``."""
+def heard(view: View, place: int) -> set[str]:
+    """Who hears of line ``place`` of the journal: a project and its workspace; a section's project; a task, what was above it then, the projects
+    of all of these, and where it was before."""
     entry = view.world.journal[place]
-    if entry.tool != "asana":
-        return
-    if entry.kind == "project" and entry.id == gid:
-        project = view.projects[gid]
-        action = "deleted" if entry.field == "deleted" else "changed"
-        yield _event(
-            view, entry, action, Named(gid, "project", project.name), Change(entry.field or "", "changed", None) if action == "changed" else None
-        )
+    if entry.tool != "asana" or entry.field == "hidden":  # losing sight of something is no event
+        return set()
+    if entry.kind == "project":
+        return {entry.id, view.workspace_of_node(view.projects[entry.id].node).id}
+    if entry.kind == "section":
+        return {view.project_of_section(view.section_at(entry.id)).id}
+    return _streams(view, view.tasks[entry.id], place) if entry.kind == "task" else set()
+
+
+def told(view: View, place: int) -> Iterator[Event]:
+    """The events that line ``place`` of the journal makes for whoever hears of it."""
+    entry = view.world.journal[place]
+    if entry.kind == "task":
+        yield from _of_task(view, place, view.tasks[entry.id])
     elif entry.kind == "section":
         section = view.section_at(entry.id)
-        if view.project_of_section(section).id == gid:
-            yield _event(view, entry, "changed", Named(section.id, "section", section.name), Change(entry.field or "", "changed", None))
-    elif entry.kind == "task":
-        task = view.tasks[entry.id]
-        if gid in _streams(view, task, place):
-            yield from _of_task(view, place, task)
+        yield _event(view, entry, "changed", Named(section.id, "section", section.name), Change(entry.field or "", "changed", None))
+    elif entry.kind == "project":
+        yield _of_project(view, entry)
+
+
+def _of_project(view: View, entry: Entry) -> Event:
+    project = view.projects[entry.id]
+    if entry.field == "deleted":
+        return _event(view, entry, "deleted" if entry.after else "undeleted", Named(project.id, "project"))
+    resource = Named(project.id, "project", project.name)
+    if entry.action == "created":
+        place = view.workspace_of_node(project.node)
+        return _event(view, entry, "added", resource, parent=Named(place.id, "workspace", place.name))
+    return _event(view, entry, "changed", resource, Change(entry.field or "", "changed", None))
 
 
 def _streams(view: View, task: Task, place: int) -> set[str]:
-    """Whose streams hear of the task: itself, what was above it then, the projects of all of these, and where it was before."""
     entry = view.world.journal[place]
     heard: set[str] = set()
     current: Task | None = task

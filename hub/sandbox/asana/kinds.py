@@ -87,7 +87,7 @@ def body_html(text: str | None) -> str:
 
 def all_kinds(view: View) -> dict[str, Kind]:
     """Every kind by its name; getters read the world through ``view`` at the time of the answer."""
-    return {**_places(view), **_projects(view), **_links(), **_events(), **task_kinds(view)}
+    return {**_places(view), **_projects(view), **_links(), **_events(), **_webhooks(), **task_kinds(view)}
 
 
 def _places(view: View) -> dict[str, Kind]:
@@ -272,6 +272,24 @@ def _links() -> dict[str, Kind]:
         "custom_field_setting": Kind(setting, tuple(setting)),
         "portfolio": Kind(portfolio),
     }
+
+
+def _webhooks() -> dict[str, Kind]:
+    fields = identified(
+        "webhook",
+        active=constant(True),
+        resource=Field(lambda each: each.resource, "named"),
+        target=Field(lambda each: each.target),
+        created_at=Field(lambda each: instant(each.created_at)),
+        last_failure_at=Field(lambda each: instant(each.last_failure_at)),
+        last_failure_content=Field(lambda each: each.last_failure_content),
+        last_success_at=Field(lambda each: instant(each.last_success_at)),
+        delivery_retry_count=Field(lambda each: each.retries),
+        next_attempt_after=Field(lambda each: instant(each.next_attempt)),
+        failure_deletion_timestamp=Field(lambda each: instant(each.ends_at)),
+        filters=Field(lambda each: each.filters),
+    )
+    return {"webhook": Kind(fields, ("gid", "resource_type", "active", "resource", "target"))}
 
 
 def _events() -> dict[str, Kind]:

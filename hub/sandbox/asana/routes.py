@@ -109,6 +109,8 @@ ROUTES = (
     Route("/tasks/{task_gid}/dependents", listings.dependents, {}, paged=True),
     Route("/portfolios", listings.portfolios, {"workspace": "string", "owner": "string"}, paged=True),
     Route("/events", events.events, {"resource": "string", "sync": "string"}),
+    Route("/webhooks", lambda call: call.hooks.listed(call), {"workspace": "string", "resource": "string"}, paged=True),
+    Route("/webhooks/{webhook_gid}", lambda call: call.hooks.shown(call), {}),
 )
 
 

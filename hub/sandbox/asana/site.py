@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from hub.sandbox.asana.kinds import all_kinds
 from hub.sandbox.asana.paging import Pager, Token
 from hub.sandbox.asana.routes import COMMON, Router
 from hub.sandbox.asana.view import View
+from hub.sandbox.asana.webhooks import Hooks
+from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
 
@@ -37,15 +40,18 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """``after``: what happens once it was sent."""
+
     status: int
     headers: Mapping[str, str]
     body: bytes
+    after: Callable[[], None] | None = None
 
 
 class Site:
     """The whole pretend Asana, over one world. Not safe to share between threads."""
 
-    def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float]) -> None:
+    def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float], courier: Courier | None = None) -> None:
         self.view = View(world, knobs)
         self.view.refresh()
         self.gate = Gate(world, knobs, clock)
@@ -53,34 +59,61 @@ class Site:
         self.pager = Pager(knobs, self.tokens)
         self.compiler = Compiler(all_kinds(self.view))
         self.router = Router()
+        self.hooks = Hooks(world, knobs, courier)
         self._number = 0
 
     def answer(self, asked: Asked) -> Answer:
         """Never raises for anything a client can send."""
-        pretty = orjson.OPT_INDENT_2 if asked.query.get("opt_pretty", "").lower() == "true" else 0
         try:
-            self.gate.authenticate(asked.headers)
-            if self.view.refresh():
-                self.compiler.forget()
+            self._enter(asked)
             body = self._batch(asked) if (asked.method, asked.path) == ("POST", "/batch") else self._single(asked)
         except Refusal as refusal:
-            return Answer(refusal.status, {"content-type": JSON, **refusal.headers}, orjson.dumps(refusal.body(), option=pretty))
-        return Answer(200, {"content-type": JSON}, orjson.dumps(body, option=pretty))
+            return _refused(asked, refusal)
+        return _answer(asked, 200, body)
+
+    async def register(self, asked: Asked) -> Answer:
+        """Makes a webhook, with the handshake on the way. Never raises for anything a client can send."""
+        try:
+            self._enter(asked)
+            self.gate.admit()
+            _check_names(asked)
+            made = await self.hooks.create(self.view, _data(asked.body))
+            shape = self.compiler.shape("webhook", asked.query.get("opt_fields"), full=True)
+        except Refusal as refusal:
+            return _refused(asked, refusal)
+        body = {"data": shape.render(made), "X-Hook-Secret": made.secret}
+        return _answer(asked, 201, body, lambda: self.hooks.begin(made))
+
+    def _enter(self, asked: Asked) -> None:
+        self.gate.authenticate(asked.headers)
+        if self.view.refresh():
+            self.compiler.forget()
 
     def _single(self, asked: Asked) -> dict[str, Any]:
         found = self.router.find(asked.path)
         self.gate.admit(searches=int(found is not None and found[0].search))
+        if asked.method in ("PUT", "DELETE") and found is not None and found[0].template == "/webhooks/{webhook_gid}":
+            return self._webhook(asked, found[1][0])
         return self._read(asked.method, asked.path, asked.query, asked.base)
 
+    def _webhook(self, asked: Asked, gid: str) -> dict[str, Any]:
+        """Changes its filters, or takes it down."""
+        _check_names(asked)
+        if asked.method == "DELETE":
+            self.hooks.remove(gid)
+            return {"data": {}}
+        changed = self.hooks.change(self.view, gid, _data(asked.body))
+        return {"data": self.compiler.shape("webhook", asked.query.get("opt_fields"), full=True).render(changed)}
+
     def _read(self, method: str, path: str, query: Mapping[str, str], base: str) -> dict[str, Any]:
-        """The body of a GET; every other method is unknown here: this Asana is read only."""
+        """The body of a GET; every other method is unknown here: but for its webhooks this Asana is read only."""
         found = self.router.find(path)
         if found is None or method != "GET":
             raise Refusal(404, NO_ROUTE)
         route, values = found
         route.check(query)
         self._number += 1
-        result = route.handler(Call(self.view, values, query, self.tokens, self._number))
+        result = route.handler(Call(self.view, values, query, self.tokens, self._number, self.hooks))
         opt_fields = query.get("opt_fields")
         if isinstance(result, One):
             shape = self.compiler.shape(result.kind, opt_fields, full=True)
@@ -103,9 +136,7 @@ class Site:
         if not isinstance(actions, list) or not 1 <= len(actions) <= MOST_ACTIONS or not all(isinstance(action, dict) for action in actions):
             self.gate.admit()
             raise bad(f"actions: Must be a list of 1 to {MOST_ACTIONS} actions")
-        unknown = [name for name in asked.query if name not in COMMON]
-        if unknown:
-            raise bad(f"{unknown[0]}: Unknown parameter")
+        _check_names(asked)
         found = [self.router.find(str(action.get("relative_path", ""))) for action in actions]
         self.gate.admit(len(actions), sum(1 for each in found if each is not None and each[0].search))
         return {"data": [self._action(action, asked.base) for action in actions]}
@@ -119,6 +150,30 @@ class Site:
         except Refusal as refusal:
             return {"status_code": refusal.status, "headers": refusal.headers, "body": refusal.body()}
         return {"status_code": 200, "headers": {}, "body": body}
+
+
+def _answer(asked: Asked, status: int, body: Any, after: Callable[[], None] | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+    pretty = orjson.OPT_INDENT_2 if asked.query.get("opt_pretty", "").lower() == "true" else 0
+    return Answer(status, {"content-type": JSON, **(headers or {})}, orjson.dumps(body, option=pretty), after)
+
+
+def _refused(asked: Asked, refusal: Refusal) -> Answer:
+    return _answer(asked, refusal.status, refusal.body(), headers=refusal.headers)
+
+
+def _check_names(asked: Asked) -> None:
+    unknown = [name for name in asked.query if name not in COMMON]
+    if unknown:
+        raise bad(f"{unknown[0]}: Unknown parameter")
+
+
+def _data(body: bytes) -> dict[str, Any]:
+    """What a write orders; 400 where that is no object."""
+    with suppress(orjson.JSONDecodeError, KeyError, TypeError):
+        data = orjson.loads(body)["data"]
+        if isinstance(data, dict):
+            return data
+    raise bad("data: Missing input")
 
 
 def _action_query(action: dict[str, Any]) -> dict[str, str]:

@@ -55,7 +55,7 @@ class View:
         self._members: dict[str, list[Task]] = {}
         self._children: dict[str, list[Task]] = {}
         self._by_creation: list[tuple[datetime, Task]] = []
-        self._earlier: dict[tuple[str, str], list[tuple[int, Any]]] = {}
+        self._earlier: dict[tuple[str, str], list[tuple[int, Any]]] | None = None
         self._place = {section.id: (project, section) for project in self.projects.values() for section in project.sections}
         self.tags = {gid: Tag(gid, name) for gid, name in world.tags["asana"].items()}
         self.tag_by_name = {tag.name: tag for tag in self.tags.values()}
@@ -191,7 +191,8 @@ class View:
 
     def then(self, task: Task, name: str, place: int) -> Any:
         """What ``homes`` or ``parent`` of a task was right after line ``place`` of the journal."""
-        if not self._earlier:
+        if self._earlier is None:
+            self._earlier = {}
             for line, entry in enumerate(self.world.journal):
                 if entry.tool == "asana" and entry.field in ("homes", "parent"):
                     self._earlier.setdefault((entry.id, entry.field), []).append((line, entry.before))

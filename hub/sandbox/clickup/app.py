@@ -1,4 +1,5 @@
-"""The routes of the pretend ClickUp: token, rate, then the answer. Only what the hub reads is served; every other path is the vendor's 404 page."""
+"""The routes of the pretend ClickUp: token, rate, then the answer. Only what the hub reads, and webhooks, are served; every other path is the
+vendor's 404 page."""
 
 from __future__ import annotations
 
@@ -13,38 +14,72 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hub.sandbox.clickup import containers, errors, fields, people, tasks
+from hub.sandbox.clickup import containers, errors, fields, people, stays, tasks
 from hub.sandbox.clickup.gate import Gate
 from hub.sandbox.clickup.search import Search, is_true
-from hub.sandbox.clickup.shelf import Shelves
+from hub.sandbox.clickup.shelf import Row, Shelf, Shelves
+from hub.sandbox.clickup.webhooks import Webhooks
+from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
 
 Answer = dict[str, Any]
+Reading = Callable[[Request], Answer]
+Writing = Callable[[Request, dict[str, Any]], Answer]
 KIND = {"team": "workspace", "space": "space", "folder": "folder", "list": "list"}
 
 
-def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.time) -> Starlette:
-    """A Starlette app that serves ``/v2/...``. ``clock`` gives Unix seconds for the rate window."""
-    vendor = ClickUp(world, knobs)
+def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.time, courier: Courier | None = None) -> Starlette:
+    """A Starlette app that serves ``/v2/...``. ``clock`` gives Unix seconds for the rate window; without a ``courier`` no webhook is ever called."""
+    return serve(ClickUp(world, knobs, courier), world, knobs, clock)
+
+
+def serve(vendor: ClickUp, world: World, knobs: Knobs, clock: Callable[[], float]) -> Starlette:
+    """The routes of a vendor that the caller keeps hold of."""
     gate = Gate(world, knobs, clock)
-    routes = [Route(f"/v2{path}", _endpoint(gate, answer), methods=["GET"]) for path, answer in vendor.routes().items()]
+    routes = [Route(f"/v2{path}", _reading(gate, answer), methods=["GET"]) for path, answer in vendor.routes().items()]
+    routes += [Route(f"/v2{path}", _writing(gate, answer), methods=[method]) for (method, path), answer in vendor.writes().items()]
     return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
 
 
-def _endpoint(gate: Gate, answer: Callable[[Request], Answer]) -> Callable[[Request], Awaitable[Response]]:
+def _reading(gate: Gate, answer: Reading) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
-        rates: dict[str, str] = {}
-        try:
-            gate.admit(request.headers.get("authorization"))
-            rates, within = gate.count()
-            if not within:
-                raise errors.rate_limited()
-            return Response(orjson.dumps(answer(request)), media_type=errors.JSON, headers=rates)
-        except errors.VendorError as error:
-            return Response(error.body, error.status, rates, errors.JSON)
+        return _answered(gate, request, lambda: answer(request))
 
     return endpoint
+
+
+def _writing(gate: Gate, answer: Writing) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        return _answered(gate, request, lambda: answer(request, _object(request, body)))
+
+    return endpoint
+
+
+def _answered(gate: Gate, request: Request, answer: Callable[[], Answer]) -> Response:
+    rates: dict[str, str] = {}
+    try:
+        gate.admit(request.headers.get("authorization"))
+        rates, within = gate.count()
+        if not within:
+            raise errors.rate_limited()
+        return Response(orjson.dumps(answer()), media_type=errors.JSON, headers=rates)
+    except errors.VendorError as error:
+        return Response(error.body, error.status, rates, errors.JSON)
+
+
+def _object(request: Request, body: bytes) -> dict[str, Any]:
+    """The JSON object that a write carries; a deletion carries none."""
+    if request.method == "DELETE":
+        return {}
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise errors.not_json() from None
+    if not isinstance(found, dict) or request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise errors.not_json()
+    return found
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
@@ -54,13 +89,14 @@ async def _no_route(request: Request, error: Exception) -> Response:
 class ClickUp:
     """What each path answers, from the world as it is at that moment."""
 
-    def __init__(self, world: World, knobs: Knobs) -> None:
+    def __init__(self, world: World, knobs: Knobs, courier: Courier | None = None) -> None:
         self._world = world
+        self.webhooks = Webhooks(world, knobs, courier)
         self._renderer = tasks.Renderer(world)
         self._shelves = Shelves(world, knobs, self._renderer.forget)
         self._search = Search(world, knobs)
 
-    def routes(self) -> dict[str, Callable[[Request], Answer]]:
+    def routes(self) -> dict[str, Reading]:
         """Paths under /v2, named as the vendor's specification names them."""
         return {
             "/user": lambda request: people.me(self._world),
@@ -70,6 +106,7 @@ class ClickUp:
             "/team/{team_id}/custom_item": self.task_types,
             "/team/{team_id}/plan": self.plan,
             "/team/{team_Id}/task": self.team_tasks,
+            "/team/{team_id}/webhook": lambda request: self.webhooks.listed(self._id(request)),
             "/group": self.groups,
             "/space/{space_id}": self.space,
             "/space/{space_id}/folder": self.folders,
@@ -84,6 +121,17 @@ class ClickUp:
             "/space/{space_id}/field": self.fields_made_here,
             "/folder/{folder_id}/field": self.fields_made_here,
             "/task/{task_id}": self.task,
+            "/task/{task_id}/time_in_status": self.time_in_status,
+            "/task/bulk_time_in_status/task_ids": self.times_in_status,
+        }
+
+    def writes(self) -> dict[tuple[str, str], Writing]:
+        """Method and path of everything that is no read."""
+        hooks = self.webhooks
+        return {
+            ("POST", "/team/{team_id}/webhook"): lambda request, body: hooks.make(self._id(request), body, self._shelves.now().atlas),
+            ("PUT", "/webhook/{webhook_id}"): lambda request, body: hooks.change(request.path_params["webhook_id"], body),
+            ("DELETE", "/webhook/{webhook_id}"): lambda request, body: hooks.drop(request.path_params["webhook_id"]),
         }
 
     def _id(self, request: Request) -> str:
@@ -175,8 +223,21 @@ class ClickUp:
     def task(self, request: Request) -> Answer:
         """One task; deleted 404, out of sight 401. No task here has a custom id, so a read by custom id finds none."""
         shelf, query = self._shelves.now(), request.query_params
-        row = None if is_true(query, "custom_task_ids") else shelf.rows.get(request.path_params["task_id"])
+        row = self._row(shelf, request)
+        return self._renderer.single(row, shelf, is_true(query, "include_markdown_description"), is_true(query, "include_subtasks"))
+
+    @staticmethod
+    def _row(shelf: Shelf, request: Request) -> Row:
+        custom = is_true(request.query_params, "custom_task_ids")
+        row = None if custom else shelf.rows.get(request.path_params["task_id"])
         if row is None:
             raise errors.task_gone()
         row.place.require()
-        return self._renderer.single(row, shelf, is_true(query, "include_markdown_description"), is_true(query, "include_subtasks"))
+        return row
+
+    def time_in_status(self, request: Request) -> Answer:
+        shelf = self._shelves.now()
+        return stays.of_one(self._world, shelf, self._row(shelf, request))
+
+    def times_in_status(self, request: Request) -> Answer:
+        return stays.of_many(self._world, self._shelves.now(), request.query_params.getlist("task_ids"))

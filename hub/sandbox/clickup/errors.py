@@ -57,6 +57,21 @@ def container_gone(word: str) -> VendorError:
     return VendorError(404, f"{word} not found", "ITEM_015")
 
 
+def webhook_exists() -> VendorError:
+    """The code is documented, its status is not."""
+    return VendorError(400, "Webhook configuration already exists", "OAUTH_171")
+
+
+def webhook_gone() -> VendorError:
+    """How the vendor words this is not known."""
+    return VendorError(404, "Webhook not found", "SANDBOX_404")
+
+
+def not_json() -> VendorError:
+    """Writes want a JSON object and say so in their Content-Type."""
+    return VendorError(400, "Unexpected body", "SANDBOX_400")
+
+
 def rate_limited() -> VendorError:
     return VendorError(429, *_BODIES[429])
 

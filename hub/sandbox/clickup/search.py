@@ -76,7 +76,9 @@ class Search:
         number = whole(query, "page") or 0
         if number < 0:
             raise errors.bad_value("page", query["page"])
-        start = (number + self._skipped()) * size
+        # The order of change is a feed, where a hole is no short list: the knob is for lists.
+        skipped = 0 if query.get("order_by") == "updated" else self._skipped()
+        start = (number + skipped) * size
         return rows[start : start + size], start + size >= len(rows)
 
     def _skipped(self) -> int:

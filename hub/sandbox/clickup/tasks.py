@@ -97,7 +97,7 @@ class Renderer:
             "tags": [tag_object(name) | {"creator": int(self._world.me["clickup"])} for name in task.tags],
             "parent": task.parent,
             "top_level_parent": row.root,
-            "priority": _priority(task.priority),
+            "priority": priority_object(task.priority),
             "points": odd + 0.5 if odd == 3 else None,
             **_efforts(task, odd),
             "custom_fields": self._values.fragments(task, shelf.atlas.projects[row.place.id].fields, shelf),
@@ -170,7 +170,7 @@ def _text(moment: int | None) -> str | None:
     return None if moment is None else str(moment)
 
 
-def _priority(word: str | None) -> dict[str, str] | None:
+def priority_object(word: str | None) -> dict[str, str] | None:
     if word not in PRIORITIES:
         return None
     rank, color = PRIORITIES[word]

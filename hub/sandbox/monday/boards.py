@@ -193,7 +193,6 @@ RESOLVERS: Resolvers = {
     ("Query", "boards"): boards,
     ("Query", "board_dependencies"): dependencies,
     ("BoardDependencies", "items"): lambda call, source, args: source["items"],
-    ("Query", "webhooks"): lambda call, source, args: [],
     ("Board", "columns"): columns,
     ("Board", "groups"): groups,
     ("Board", "top_group"): top_group,

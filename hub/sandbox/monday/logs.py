@@ -1,8 +1,12 @@
-"""Activity logs: the world's journal in the vendor's words, newest first, one log a board (a companion board has its own)."""
+"""Activity logs: the world's journal in the vendor's words, newest first, one log a board (a companion board has its own).
+
+Before the journal lies what the world was made with: each item's last change then, so that a log is never empty where there are items.
+"""
 
 from __future__ import annotations
 
 import uuid
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +34,8 @@ TASK_EVENTS = {
     "moved": "move_pulse_into_group",
 }
 BOARD_EVENTS = {"name": "update_board_name", "archived": "board_state_changed", "deleted": "board_deleted"}
+OLD, NEW = 0x59 << 120, 0x5A << 120
+"""Where the ids of entries begin: those made with the world, and those of the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,35 +53,65 @@ class Line:
 
 
 class Log:
-    """Reads the journal on from where it was and keeps the lines by board."""
+    """Reads the journal on from where it was and keeps the lines by board. ``past``: by board, the items that were there before, and since when."""
 
     def __init__(self) -> None:
         self.lines: dict[str, list[Line]] = {}
+        self.past: dict[str, list[tuple[datetime, Task]]] | None = None
         self.read = 0
 
-    def of(self, account: Account, board: str) -> list[Line]:
-        """The board's lines, oldest first, as far as they are visible yet."""
+    def of(self, account: Account, board: str, start: datetime | None = None) -> list[Line]:
+        """The board's lines since ``start``, oldest first, as far as they are visible yet."""
         journal = account.world.journal
+        if self.past is None:
+            self.past = _past(account)
         for place in range(self.read, len(journal)):
             if journal[place].tool == "monday":
                 line = _line(account, journal[place], place)
                 if line is not None:
                     self.lines.setdefault(line.board, []).append(line)
         self.read = len(journal)
+        past = self.past.get(board, [])
+        before = [_old(account, at, task) for at, task in past[bisect_left(past, start, key=_moment) if start else 0 :]]
         caught_up = account.world.now.timestamp() - account.knobs.lag
-        return [line for line in self.lines.get(board, [])[-KEPT:] if line.at.timestamp() <= caught_up]
+        lines = (before + self.lines.get(board, []))[-KEPT:]
+        return [line for line in lines if line.at.timestamp() <= caught_up and (start is None or line.at >= start)]
+
+
+def _past(account: Account) -> dict[str, list[tuple[datetime, Task]]]:
+    """Items that the journal has not made; of one that it has changed since, only the making is still known."""
+    journal = [entry for entry in account.world.journal if entry.tool == "monday" and entry.kind == "task"]
+    made, changed = {entry.id for entry in journal if entry.action == "created"}, {entry.id for entry in journal}
+    past: dict[str, list[tuple[datetime, Task]]] = {}
+    for task in account.world.tasks["monday"].values():
+        at = task.created_at if task.id in changed else task.updated_at or task.created_at
+        if task.id not in made and at is not None and task.homes:
+            past.setdefault(task.homes[0][0], []).append((at, task))
+    for rows in past.values():
+        rows.sort(key=_moment)
+    return past
+
+
+def _moment(row: tuple[datetime, Task]) -> datetime:
+    return row[0]
+
+
+def _old(account: Account, at: datetime, task: Task) -> Line:
+    action = "created" if at == task.created_at else "deleted" if task.deleted else "changed"
+    entry = Entry(at, "monday", action, "task", task.id, task.creator, None if action == "created" else "values")
+    return _item_line(account, entry, OLD | int(task.id))
 
 
 def _line(account: Account, entry: Entry, place: int) -> Line | None:
     if entry.kind == "task":
-        return _item_line(account, entry, place)
+        return _item_line(account, entry, NEW | place)
     if entry.kind == "project" and entry.field in BOARD_EVENTS:
         data = {"board_id": int(entry.id), "previous_value": entry.before, "value": entry.after}
-        return _made(entry, place, entry.id, BOARD_EVENTS[entry.field], "board", data)
+        return _made(entry, NEW | place, entry.id, BOARD_EVENTS[entry.field], "board", data)
     if entry.kind == "status":
         board, column, _ = entry.id.split("/")
         data = {"board_id": int(board), "column_id": column, "column_type": "color", "previous_value": entry.before, "value": entry.after}
-        return _made(entry, place, board, "change_column_settings", "board", data, column=column)
+        return _made(entry, NEW | place, board, "change_column_settings", "board", data, column=column)
     return None
 
 
@@ -120,7 +156,7 @@ def _made(
     group: str | None = None,
 ) -> Line:
     shown = {
-        "id": str(uuid.UUID(int=0x5A << 120 | place)),
+        "id": str(uuid.UUID(int=place)),
         "event": event,
         "entity": entity,
         "data": orjson.dumps(data).decode(),
@@ -135,10 +171,8 @@ def activity_logs(call: Call, source: Any, args: Args) -> list[dict[str, Any]]:
     account, project = call.account, source["_project"]
     if not account.readable(project):
         raise Failure("User unauthorized to perform action", "USER_UNAUTHORIZED", status=account.refusal(project) or 403)
-    lines = account.log.of(account, project.id)
     start, end = _instant(args["from"]), _instant(args["to"])
-    if start is not None:
-        lines = [line for line in lines if line.at >= start]
+    lines = account.log.of(account, project.id, start)
     if end is not None:
         lines = [line for line in lines if line.at <= end]
     for name, field in (("item_ids", "item"), ("column_ids", "column"), ("group_ids", "group")):

@@ -1,4 +1,4 @@
-"""Writes: known to the schema, refused to the token. The sandbox's token has read scopes only."""
+"""Writes: known to the schema, refused to the token. The sandbox's token may read, and make webhooks (``webhooks.py``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A vendor of a few lines: answers by path and query from lists given by the test, and remembers what was asked."""
+"""A vendor of a few lines: answers by path and query from lists given by the test, and remembers what was asked.
+
+Where a test says nothing else, a stream of events begins as it always does, and the plan has no search.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,17 @@ Query = dict[str, str]
 Answerer = Callable[[Query], Any]
 
 
+def _unsaid(line: str) -> httpx.Response:
+    if line == "/events":
+        return stale("s0")
+    return refusal(402, "Premium only") if line.endswith("/tasks/search") else refusal(404, "No matching route for request")
+
+
+def stale(sync: str) -> httpx.Response:
+    """The 412 with which a stream begins, and which says that it has a hole."""
+    return httpx.Response(412, json={"errors": [{"message": "Sync token invalid or too old"}], "sync": sync})
+
+
 def listed(rows: list[dict[str, Any]], offset: str | None = None) -> dict[str, Any]:
     following = {"offset": offset, "path": f"/x?offset={offset}", "uri": f"{BASE}/x?offset={offset}"} if offset else None
     return {"data": rows, "next_page": following}
@@ -30,11 +44,13 @@ def refusal(status: int, message: str, **more: str) -> httpx.Response:
 
 
 class Vendor:
-    """``answers[path]``: a body, a response, or a function of the query. ``asked``: [(path, query)]."""
+    """``answers[path]`` (or of a call that is no GET: ``"POST /path"``): a body, a response, or a function of the query. ``asked``: [(path, query)].
+    ``sent``: [(method and path, body)] of what was no GET."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, Query]] = []
+        self.sent: list[tuple[str, Any]] = []
         self.authorizations: set[str] = set()
         self.pauses: list[float] = []
         self.limiter = Limiter({name: Lane(1e6, 50) for name in AsanaConnector.lanes}, sleep=self._sleep)
@@ -44,11 +60,14 @@ class Vendor:
         query = dict(parse_qsl(request.url.query.decode()))
         self.asked.append((path, query))
         self.authorizations.add(request.headers["Authorization"])
-        answer = self.answers.get(path)
+        line = path if request.method == "GET" else f"{request.method} {path}"
+        if request.method != "GET":
+            self.sent.append((line, json.loads(request.content) if request.content else None))
+        answer = self.answers.get(line)
         if callable(answer):
             answer = answer(query)
         if answer is None:
-            return refusal(404, "No matching route for request")
+            return _unsaid(line)
         return answer if isinstance(answer, httpx.Response) else httpx.Response(200, content=json.dumps(answer))
 
     async def _sleep(self, seconds: float) -> None:
@@ -58,7 +77,7 @@ class Vendor:
         """A new connector object, as a new process would build it."""
         headers = AsanaConnector.http_headers(Credential("1/invented"))
         client = httpx.AsyncClient(transport=httpx.MockTransport(self._answer))
-        http = Http(client, base_url=BASE, headers=headers, classify=AsanaConnector.classify, limiter=self.limiter)
+        http = Http(client, base_url=BASE, headers=headers, classify=AsanaConnector.classify, limiter=self.limiter, hooks=AsanaConnector.hooks)
         return AsanaConnector(http, options=options, now=lambda: datetime(2026, 11, 23, tzinfo=UTC))
 
     def paths(self) -> list[str]:

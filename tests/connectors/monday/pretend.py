@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from connectors.http import Http, Limiter
 from connectors.monday import MondayConnector
 from connectors.records import Task
 
-SCHEMA: GraphQLSchema = build_schema((Path(__file__).parent / "schema.graphql").read_text(encoding="utf-8"))
+SCHEMA: GraphQLSchema = build_schema((Path(__file__).parents[2] / "specs/monday.graphql").read_text(encoding="utf-8"))
 Canned = tuple[int, Any] | tuple[int, Any, dict[str, str]]
 
 
@@ -55,7 +56,7 @@ STATUS = column(
 
 class Vendor:
     """The account. ``script``: answers given before the account is asked, in order; ``null_boards``: ids that come back null beside an error;
-    ``hidden``: ids that are taken out of a page after it was cut."""
+    ``hidden``: ids that are taken out of a page after it was cut; ``unlogged``: boards whose log answers with that code."""
 
     def __init__(self) -> None:
         self.users: list[dict[str, Any]] = [
@@ -70,6 +71,11 @@ class Vendor:
         self.script: list[Canned | Callable[[dict[str, Any]], Canned | None]] = []
         self.null_boards: dict[str, str] = {}
         self.hidden: set[str] = set()
+        self.logs: dict[str, list[dict[str, Any]]] = {}
+        self.unlogged: dict[str, str] = {}
+        self.sequences: dict[str, list[dict[str, Any]]] = {}
+        self.webhooks: list[dict[str, Any]] = []
+        self.now = datetime(2026, 5, 4, tzinfo=UTC)
         self.limits_seen: list[int] = []
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[httpx.Headers] = []
@@ -105,8 +111,9 @@ class Vendor:
             headers=MondayConnector.http_headers(Credential("secret")),
             classify=MondayConnector.classify,
             limiter=Limiter(MondayConnector.lanes, clock=self.clock, sleep=sleep),
+            hooks=MondayConnector.hooks,
         )
-        return MondayConnector(http, options=options, now=lambda: datetime(2026, 5, 4, tzinfo=UTC))
+        return MondayConnector(http, options=options, now=lambda: self.now)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)
@@ -130,15 +137,36 @@ class Vendor:
             "me": self.users[0],
             "account": {"id": "900", "name": "Yard", "tier": self.tier},
             "teams": self.teams,
-            "users": lambda info, limit=200, page=1, status=("ACTIVE", "PENDING"): _page(
+            "users": lambda info, limit=200, page=1, status=("ACTIVE", "PENDING"), **_: _page(
                 [u for u in self.users if u["status"] in status], limit, page
             ),
-            "workspaces": lambda info, limit=25, page=1, state="active": _page(_in_state(self.workspaces, state), limit, page),
-            "folders": lambda info, limit=25, page=1: _page(self.folders, limit, page),
+            "workspaces": lambda info, limit=25, page=1, state="active", **_: _page(_in_state(self.workspaces, state), limit, page),
+            "folders": lambda info, limit=25, page=1, **_: _page(self.folders, limit, page),
             "boards": self._boards,
             "items": self._items,
-            "next_items_page": lambda info, cursor, limit=25: self._items_page(*cursor.split(":")[1:], limit=limit),
+            "next_items_page": self._next,
+            "webhooks": lambda info, board_id, **_: [row for row in self.webhooks if row["board_id"] == board_id],
+            "create_webhook": self._create_webhook,
+            "delete_webhook": self._delete_webhook,
         }
+
+    def _next(self, info: Any, cursor: str, limit: int = 25) -> dict[str, Any]:
+        if cursor.startswith("changed:"):
+            key, _, at = cursor.partition("@")
+            return self._rest(key, int(at), limit)
+        _, board, start, which = cursor.split(":")
+        return self._items_page(board, start, which, limit=limit)
+
+    def _create_webhook(self, info: Any, board_id: str, url: str, event: str, **_: Any) -> dict[str, Any]:
+        self.webhooks.append({"id": str(len(self.webhooks) + 1), "board_id": board_id, "event": event, "config": None, "url": url})
+        return self.webhooks[-1]
+
+    def _delete_webhook(self, info: Any, id: str) -> dict[str, Any]:
+        row = next((row for row in self.webhooks if row["id"] == id), None)
+        if row is None:
+            raise Failure("ResourceNotFoundException")
+        self.webhooks.remove(row)
+        return row
 
     def _boards(
         self,
@@ -148,7 +176,7 @@ class Vendor:
         page: int = 1,
         state: str = "active",
         hierarchy_types: Any = ("classic",),
-        order_by: Any = None,
+        **_: Any,
     ) -> list[Any]:
         rows = [row for row in _in_state(self.boards, state) if row["hierarchy_type"] in hierarchy_types and (ids is None or row["id"] in ids)]
         return [self._board_answer(row) for row in _page(rows, limit, page) if row["id"] not in self.hidden]
@@ -159,12 +187,44 @@ class Vendor:
             return Failure(code)
         deep = row["hierarchy_type"] == "multi_level"
 
-        def items_page(info: Any, limit: int = 25, hierarchy_scope_config: str | None = None) -> Any:
+        def items_page(info: Any, limit: int = 25, hierarchy_scope_config: str | None = None, query_params: Any = None, **_: Any) -> Any:
             self.limits_seen.append(limit)
+            if query_params is not None:
+                return self._changed(row["id"], query_params, limit)
             everything = deep and hierarchy_scope_config == '{"scope":"allItems"}'
             return self._items_page(row["id"], "0", "all" if everything or not deep else "top", limit=limit)
 
-        return row | {"items_page": items_page}
+        return row | {"items_page": items_page, "activity_logs": partial(self._logged, row["id"])}
+
+    def _logged(self, board: str, info: Any, limit: int = 25, page: int = 1, **given: Any) -> Any:
+        """Newest first, as the vendor has it; ``from`` is a second."""
+        if board in self.unlogged:
+            raise Failure(self.unlogged[board])
+        rows = [row for row in self.logs.get(board, ()) if given.get("from") is None or row["created_at"] >= _ticks(given["from"])]
+        return _page(sorted(rows, key=lambda row: row["created_at"], reverse=True), limit, page)
+
+    def _changed(self, board: str, query: Any, limit: int) -> dict[str, Any]:
+        """The items changed since, newest first."""
+        since = query["rules"][0]["compare_value"][1]
+        rows = [row for row in self.items[board] if row["state"] == "active" and row["updated_at"] >= since]
+        rows.sort(key=lambda row: str(row["updated_at"]), reverse=True)
+        self.sequences[key := f"changed:{board}:{len(self.sequences)}"] = rows
+        return self._rest(key, 0, limit)
+
+    def _rest(self, key: str, at: int, limit: int) -> dict[str, Any]:
+        rows = self.sequences[key]
+        return {
+            "cursor": f"{key}@{at + limit}" if at + limit < len(rows) else None,
+            "items": [self._item_answer(row) for row in rows[at : at + limit]],
+        }
+
+    def log(self, board: str, event: str, at: str, *, entity: str = "pulse", user: str = "7", **data: Any) -> None:
+        """One more entry of a board's log."""
+        entries = self.logs.setdefault(board, [])
+        entries.append(
+            {"id": f"log-{board}-{len(entries)}", "event": event, "entity": entity, "user_id": user, "account_id": "900",
+             "created_at": _ticks(at), "data": json.dumps(data)}
+        )  # fmt: skip
 
     def _items_page(self, board: str, start: str, which: str, *, limit: int) -> dict[str, Any]:
         rows = [row for row in self.items[board] if row["state"] == "active" and (which == "all" or row["parent_item"] is None)]
@@ -176,7 +236,7 @@ class Vendor:
         values = row["column_values"]
         return row | {"column_values": lambda info, ids=None: [value for value in values if ids is None or value["id"] in ids]}
 
-    def _items(self, info: Any, ids: Any, limit: int = 25, exclude_nonactive: bool = True) -> list[Any]:
+    def _items(self, info: Any, ids: Any, limit: int = 25, exclude_nonactive: bool = True, **_: Any) -> list[Any]:
         rows = [row for listed in self.items.values() for row in listed if row["id"] in ids]
         return [self._item_answer(row) for row in rows if not exclude_nonactive or row["state"] == "active"][:limit]
 
@@ -187,6 +247,12 @@ class Failure(Exception):
     def __init__(self, code: str) -> None:
         super().__init__("User unauthorized to perform action")
         self.extensions = {"code": code}
+
+
+def _ticks(moment: Any) -> str:
+    """An ISO instant in the log's seventeen digits."""
+    at = moment if isinstance(moment, datetime) else datetime.fromisoformat(str(moment))
+    return f"{round(at.timestamp() * 10_000_000):017d}"
 
 
 def _in_state(rows: list[dict[str, Any]], state: str) -> list[dict[str, Any]]:

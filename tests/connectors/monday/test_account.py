@@ -83,7 +83,7 @@ async def test_a_budget_that_cannot_pay_the_next_call_is_waited_for() -> None:
     vendor = Vendor()
     vendor.board("100", 1)
     vendor.after, vendor.reset = 2_000, 42
-    await structure(vendor.connector())
+    await everything(vendor.connector())
     assert sum(vendor.clock.slept) == pytest.approx(42)
 
 

@@ -37,13 +37,13 @@ async def test_the_structure_brings_containers_people_projects_sections_statuses
     assert [piece.covers for piece in opened] == [("project:100",)]
 
 
-async def test_a_small_account_costs_two_calls_of_structure_and_one_of_items() -> None:
+async def test_a_small_account_costs_one_call_of_structure_and_one_of_items() -> None:
     vendor = Vendor()
     for n in range(12):
         vendor.board(str(100 + n), 20)
     found = await everything(vendor.connector())
     assert sum(ref.startswith("task:") for ref in found) == 240
-    assert len(vendor.bodies) == 3
+    assert len(vendor.bodies) == 2
 
 
 async def test_a_list_ends_at_an_empty_page_not_at_a_short_one() -> None:
@@ -53,14 +53,15 @@ async def test_a_list_ends_at_an_empty_page_not_at_a_short_one() -> None:
     vendor.hidden = {str(1_000 + n) for n in range(0, 500, 2)}
     items, _ = await structure(vendor.connector())
     assert sum(item.id.startswith("project:") for item in items) == 753
-    assert [body["variables"]["page"] for body in vendor.bodies] == [1, 2, 3, 4]
+    assert [body["variables"] for body in vendor.bodies] == [{"page": 1, "after": 2}, {"page": 3, "after": 4}]
 
 
 async def test_a_list_that_repeats_its_page_is_an_error() -> None:
     vendor = Vendor()
     vendor.board("100")
-    page: dict[str, Any] = {"data": {name: [] for name in ("users", "teams", "folders", "workspaces")} | {"boards": [vendor.boards[0]]}}
-    vendor.script = [(200, page), (200, page)]
+    page: dict[str, Any] = {"data": {name: [] for name in ("users", "teams", "folders", "workspaces")}}
+    page["data"] |= {"boards": [vendor.boards[0]], "boards_after": [vendor.boards[0]]}
+    vendor.script = [(200, page)]
     with pytest.raises(BadResponse, match="page 2 of boards repeats"):
         await structure(vendor.connector())
 
@@ -187,14 +188,14 @@ async def test_slices_keep_their_keys_when_a_board_is_added_or_grows_a_little() 
     assert len({piece.key for piece in before} & {piece.key for piece in after}) == len(before) - 1
 
 
-async def test_a_batch_holds_at_most_25_boards_and_2000_slots() -> None:
+async def test_a_batch_holds_at_most_25_boards_and_2500_slots() -> None:
     vendor = Vendor()
     for n in range(60):
         vendor.board(str(100 + n), items_count=n * 10)
     _, opened = await structure(vendor.connector())
     for piece in opened:
         assert len(piece.args["boards"]) <= 25
-        assert sum(board["limit"] for board in piece.args["boards"]) <= 2_000
+        assert sum(board["limit"] for board in piece.args["boards"]) <= 2_500
     assert sorted(ref for piece in opened for ref in piece.covers) == sorted(f"project:{100 + n}" for n in range(60))
 
 
