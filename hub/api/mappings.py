@@ -16,10 +16,10 @@ from hub import events
 from hub.api import answers
 from hub.api.answers import Listed, Single
 from hub.api.door import ADMIN_OR_PMO
+from hub.api.figures import Named
 from hub.api.hub import HubHere
 from hub.api.paging import Paging
 from hub.api.problems import not_found
-from hub.api.tasks import Named
 from hub.events import Draft, EventType
 from hub.models import Status, StatusMapping
 from hub.portfolio import mappings
@@ -100,5 +100,7 @@ def _set(session: Session, reached: Any, status_id: UUID, word: Word, now: datet
     followed = recount(session, [status_id], counts_as, position)
     after = {"status_category": counts_as, "source": source}
     changed = [name for name in after if after[name] != before[name]]
-    draft = Draft(EventType.MAPPING_CHANGED, "status", status_id, {"changed": changed, "before": before, "after": after, "tasks": followed})
+    data = {"changed": changed, "before": before, "after": after, "tasks": followed}
+    row = {"id": status_id, "name": status.name, "external_id": status.external_id, "project_id": status.project_id}
+    draft = Draft(EventType.MAPPING_CHANGED, "status", status_id, data, subject=events.status_subject(row, counts_as, followed))
     events.append(session, [draft], connection_id=status.connection_id, change_set=uuid4(), now=now, cause="remap")

@@ -7,50 +7,25 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.records import ContainerKind
 from hub.api import answers
 from hub.api.answers import Listed, Single
+from hub.api.figures import ColoursShape, Counted, HealthShape, Named
 from hub.api.hub import HubHere
 from hub.api.paging import Paging, Zoned
 from hub.api.problems import not_found
-from hub.api.tasks import Named
 from hub.portfolio import containers, people, projects, rollup
 from hub.portfolio.reach import meta
-from hub.portfolio.tasks import Concerned
+from hub.portfolio.tasks import EARLIEST, Concerned
 
 router = APIRouter(tags=["portfolio"])
 
 
-class MilestoneShape(BaseModel):
-    id: UUID
-    title: str
-    due_on: date
-    project_id: UUID | None
-
-
-class ByCategory(BaseModel):
-    backlog: int
-    unstarted: int
-    started: int
-    blocked: int
-    done: int
-    cancelled: int
-    unknown: int = Field(description="statuses whose meaning an admin should say")
-
-
-class Figures(BaseModel):
-    """Live tasks of every kind and depth, each counted once, at its home. ``overdue``: due before today, neither done nor cancelled."""
-
-    tasks: int
-    overdue: int
-    by_category: ByCategory
-    next_milestone: MilestoneShape | None
-
-
-class TotalsShape(Figures):
+class TotalsShape(Counted):
     projects: int
+    colours: ColoursShape = Field(description="projects by computed colour")
 
 
 class ConnectionLine(BaseModel):
@@ -65,16 +40,34 @@ class ToolLine(TotalsShape):
     connections: list[ConnectionLine]
 
 
-class ProjectLine(Figures):
+class ProjectLine(Counted):
     """``id`` null: the tool's tasks that are in no project."""
 
     id: UUID | None
     name: str | None
+    url: str | None
+    due_on: date | None
+    triage: str | None
+    computed_health: HealthShape | None
     tool: str
     connection_id: UUID
 
 
+class TriageShape(BaseModel):
+    """Live projects by whether they count. ``decided`` false: nobody has decided anything yet, and all count."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    decided: bool
+    in_: int = Field(alias="in")
+    out: int
+    unsorted: int
+
+
 class PortfolioShape(BaseModel):
+    """Once somebody has decided which projects count, it holds those only."""
+
+    triage: TriageShape
     totals: TotalsShape
     tools: list[ToolLine]
     projects: list[ProjectLine]
@@ -90,7 +83,7 @@ class HeldShape(BaseModel):
     proved_at: datetime | None
 
 
-class ProjectShape(Figures):
+class ProjectShape(Counted):
     id: UUID
     connection_id: UUID
     external_id: str
@@ -101,9 +94,11 @@ class ProjectShape(Figures):
     due_on: date | None
     completed_at: datetime | None
     private: bool
-    health: str | None
+    health: str | None = Field(description="the tool's word for what the team says of it")
     health_text: str | None
-    triage: str
+    computed_health: HealthShape
+    triage: str = Field(description="whether it counts: in, out or unsorted; by hand, else by the first rule that fits")
+    triage_by_hand: bool
     created_at: datetime | None
     updated_at: datetime | None
     deleted_at: datetime | None
@@ -145,7 +140,7 @@ class PersonShape(BaseModel):
 
 
 class PortfolioQuery(Concerned, Zoned):
-    pass
+    since: date | None = Field(None, ge=EARLIEST.date(), description="slips since this day; else since the policy's number of days ago")
 
 
 class ProjectQuery(projects.ProjectFilter, Paging, Zoned):
@@ -162,11 +157,12 @@ class PeopleQuery(people.PeopleFilter, Paging, Zoned):
 
 @router.get("/portfolio", summary="Everything at a glance", response_model=Single[PortfolioShape])
 def read_portfolio(request: Request, hub: HubHere, asked: Annotated[PortfolioQuery, Query()]) -> Response:
-    """Per tool and project: tasks by category, overdue ones, the next milestone. Archived tasks do not count."""
+    """Per tool and project: how far, what is overdue, due soon, blocked, slipping or missing, the next milestone, and a colour with its reasons.
+    Archived tasks do not count."""
     day = hub.day(asked.tz)
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
-        shape = rollup.portfolio(session, reached, day.today)
+        shape = rollup.portfolio(session, reached, day, since=asked.since)
         return answers.tagged(request, answers.single(shape, meta(session, reached, day)))
 
 
@@ -176,36 +172,36 @@ def list_projects(request: Request, hub: HubHere, asked: Annotated[ProjectQuery,
     day = hub.day(asked.tz)
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
-        shapes, further = projects.page(session, asked, reached, day.today, asked.after(projects.BY_ID), asked.limit)
+        shapes, further = projects.page(session, asked, reached, day, asked.after(projects.BY_ID), asked.limit)
         return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, day)))
 
 
 @router.get("/projects/{project_id}", summary="One project", response_model=Single[ProjectShape])
-def read_project(hub: HubHere, project_id: UUID, asked: Annotated[Zoned, Query()]) -> Response:
+def read_project(request: Request, hub: HubHere, project_id: UUID, asked: Annotated[Zoned, Query()]) -> Response:
     """Deleted projects are shown too, with `deleted_at`; `meta.coverage` is the project's own."""
     day = hub.day(asked.tz)
     with hub.database.reading() as session:
-        shape = projects.one(session, project_id, hub.reach(session), day.today)
+        shape = projects.one(session, project_id, hub.reach(session), day)
         if shape is None:
             raise not_found("project")
         mine = hub.reach_of(session, shape["connection_id"])
-        return answers.single(shape, meta(session, mine, day, containers=[project_id]))
+        return answers.tagged(request, answers.single(shape, meta(session, mine, day, containers=[project_id])))
 
 
 @router.get("/containers", summary="The tools' own trees", response_model=Listed[ContainerShape])
-def list_containers(hub: HubHere, asked: Annotated[ContainerQuery, Query()]) -> Response:
+def list_containers(request: Request, hub: HubHere, asked: Annotated[ContainerQuery, Query()]) -> Response:
     """Workspaces, teams, spaces, folders and portfolios, ordered by id; `parent_id` makes the tree."""
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
         shapes, further = containers.page(session, asked, reached, asked.after(containers.BY_ID), asked.limit)
-        return answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day()))
+        return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day())))
 
 
 @router.get("/people", summary="The tools' users", response_model=Listed[PersonShape])
-def list_people(hub: HubHere, asked: Annotated[PeopleQuery, Query()]) -> Response:
+def list_people(request: Request, hub: HubHere, asked: Annotated[PeopleQuery, Query()]) -> Response:
     """Active ones first, by name, with their open and overdue tasks."""
     day = hub.day(asked.tz)
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
         shapes, further = people.page(session, asked, reached, day.today, asked.after(people.ORDER), asked.limit)
-        return answers.listed(shapes, asked.next_cursor(further), meta(session, reached, day))
+        return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, day)))

@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field
 from connectors.records import DependencyType, StatusCategory, TaskKind
 from hub.api import answers
 from hub.api.answers import Listed
+from hub.api.figures import Named
 from hub.api.hub import HubHere
 from hub.api.paging import Paging, Zoned
 from hub.api.problems import Problem
-from hub.api.tasks import Named
 from hub.portfolio import dependencies, timeline
 from hub.portfolio.reach import meta
 
@@ -55,6 +55,7 @@ class EndShape(BaseModel):
     tool: str | None
     connection_id: UUID | None
     title: str | None
+    url: str | None
     project_id: UUID | None
     status_category: StatusCategory | None
     start_on: date | None
@@ -105,9 +106,9 @@ def _window(asked: TimelineQuery, today: date) -> tuple[date, date]:
 
 
 @router.get("/dependencies", summary="What waits for what", response_model=Listed[DependencyShape])
-def list_dependencies(hub: HubHere, asked: Annotated[DependencyQuery, Query()]) -> Response:
+def list_dependencies(request: Request, hub: HubHere, asked: Annotated[DependencyQuery, Query()]) -> Response:
     """Ordered by successor; dependencies whose ends were deleted are left out."""
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
         shapes, further = dependencies.page(session, asked, reached, asked.after(dependencies.ORDER), asked.limit)
-        return answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day()))
+        return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day())))

@@ -8,19 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, and_, false, func, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session, aliased
 
 from connectors.records import DependencyType
-from hub.models import Dependency, Task
+from hub.models import Connection, Dependency, Task
+from hub.portfolio.conditions import holds_up
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Reach
-from hub.portfolio.tasks import Concerned
+from hub.portfolio.tasks import Concerned, live, open_
 
 Shape = dict[str, Any]
 BEFORE, AFTER = aliased(Task), aliased(Task)
-SHOWN = ("id", "connection_id", "title", "project_id", "status_category", "start_on", "due_on")
+SHOWN = ("id", "connection_id", "title", "url", "project_id", "status_category", "start_on", "due_on")
 MINUTES_A_DAY = 24 * 60
 ORDER = Keyset((("successor_id", Dependency.successor_id, UUID), ("predecessor_id", Dependency.predecessor_id, UUID)))
 
@@ -30,6 +31,8 @@ class DependencyFilter(Concerned):
 
     project_id: list[UUID] = Field([], description="one of the two tasks has its home there; repeatable")
     task_id: list[UUID] = Field([], description="one of the two tasks; repeatable")
+    across_tools: bool | None = Field(None, description="whether the two tasks are in different tools")
+    blocking: bool | None = Field(None, description="true: only where an open task waits for one that holds it up now")
 
 
 def page(session: Session, asked: DependencyFilter, reached: Reach, after: Key | None, limit: int) -> tuple[list[Shape], Key | None]:
@@ -47,7 +50,7 @@ def _edges(reached: Reach) -> Select[Any]:
         .join(AFTER, AFTER.id == Dependency.successor_id)
         .outerjoin(BEFORE, BEFORE.id == Dependency.predecessor_id)
         .where(AFTER.deleted_at.is_(None), AFTER.access_lost_at.is_(None), BEFORE.deleted_at.is_(None), BEFORE.access_lost_at.is_(None))
-        .where(*reached.where(AFTER.connection_id))
+        .where(*reached.tasks(AFTER))
     )
 
 
@@ -56,7 +59,17 @@ def _chosen(asked: DependencyFilter, statement: Select[Any]) -> Select[Any]:
         statement = statement.where(or_(AFTER.project_id.in_(asked.project_id), BEFORE.project_id.in_(asked.project_id)))
     if asked.task_id:
         statement = statement.where(or_(Dependency.successor_id.in_(asked.task_id), Dependency.predecessor_id.in_(asked.task_id)))
+    if asked.across_tools is not None:
+        differ = _tool(BEFORE) != _tool(AFTER)
+        statement = statement.where(differ if asked.across_tools else ~differ)
+    if asked.blocking is not None:
+        stops = and_(open_(AFTER), *live(AFTER), *live(BEFORE), holds_up(BEFORE))
+        statement = statement.where(stops if asked.blocking else ~func.coalesce(stops, false()))
     return statement
+
+
+def _tool(end: Any) -> Any:
+    return select(Connection.tool).where(Connection.id == end.connection_id).correlate(end).scalar_subquery()
 
 
 def _shape(row: RowMapping, tools: Mapping[UUID, str]) -> Shape:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from hub.models import Connection, Container, Coverage, Project
+from hub.models import Connection, Container, Coverage, Project, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,14 @@ class Day:
     @property
     def today(self) -> date:
         return self.now.astimezone(self.zone).date()
+
+    def midnight(self, day: date) -> datetime:
+        """The instant at which a day begins here; where clocks skip midnight, the first instant of that day."""
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+    def date_of(self, instant: datetime) -> date:
+        """The day on which an instant falls here."""
+        return instant.astimezone(self.zone).date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,24 @@ class Reach:
     def where(self, column: Any) -> list[ColumnElement[bool]]:
         """No condition where all connections are meant: the database then has one thing less to look at."""
         return [column.in_([connection.id for connection in self.connections])] if self.partial else []
+
+    def tasks(self, of: Any = Task) -> list[ColumnElement[bool]]:
+        """Which tasks the reader sees. Every figure asks here, so that rights by project have one place to be added."""
+        return self.where(of.connection_id)
+
+    def projects(self, of: Any = Project) -> list[ColumnElement[bool]]:
+        """Which projects the reader sees."""
+        return self.where(of.connection_id)
+
+    @property
+    def history(self) -> dict[UUID, datetime]:
+        """Since when changes are known, by connection; one that never was read through has none."""
+        return {each.id: each.history_from for each in self.connections if each.history_from is not None}
+
+    @property
+    def known_from(self) -> datetime | None:
+        """No figure of movement over all of them reaches behind this instant."""
+        return max(self.history.values(), default=None)
 
 
 def reach(session: Session, *, tools: Collection[str] = (), connection_ids: Collection[UUID] = ()) -> Reach:

@@ -23,7 +23,7 @@ CONNECTION = (
     *("history_from", "created_at"),
 )
 RUN = (
-    *("id", "connection_id", "state", "reason", "full", "baseline", "queued_at", "started_at", "ended_at", "tasks", "created", "updated"),
+    *("id", "connection_id", "state", "reason", "kind", "full", "baseline", "queued_at", "started_at", "ended_at", "tasks", "created", "updated"),
     *("deleted", "unchanged", "requests", "errors", "next_sync_at"),
 )
 NEWEST = Keyset((("queued_at", SyncRun.queued_at, datetime), ("id", SyncRun.id, UUID)), descending=True)

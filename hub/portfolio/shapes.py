@@ -20,7 +20,7 @@ def task_shapes(session: Session, rows: Sequence[RowMapping], tools: Mapping[UUI
     """The rows of ``tasks.COLUMNS`` as readers see them, in the same order. ``tools``: connection id -> tool."""
     ids = [row["id"] for row in rows]
     projects = _projects(session, ids)
-    assignees = _assignees(session, ids)
+    people = assignees(session, ids)
     waits = _depends_on(session, ids)
     sections = _sections(session, {row["section_id"] for row in rows if row["section_id"]})
     fields = _fields(session, {key for row in rows for key in row["custom_fields"]})
@@ -39,7 +39,7 @@ def task_shapes(session: Session, rows: Sequence[RowMapping], tools: Mapping[UUI
             "parent_id": row["parent_id"],
             "status": row["status"],
             "status_category": row["status_category"],
-            "assignees": assignees.get(row["id"], ()),
+            "assignees": people.get(row["id"], ()),
             "priority": row["priority"],
             "start_on": row["start_on"],
             "start_at": row["start_at"],
@@ -69,7 +69,7 @@ def _projects(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[UUID]
     return found
 
 
-def _assignees(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[Shape]]:
+def assignees(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[Shape]]:
     """People and teams; one that was not read yet has an id and no name."""
     found: dict[UUID, list[Shape]] = defaultdict(list)
     columns = (Assignment.task_id, Assignment.assignee_id, Assignment.kind, Identity.name, Identity.email, Team.name)

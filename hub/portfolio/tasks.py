@@ -97,19 +97,25 @@ def milestones(asked: MilestoneFilter) -> TaskFilter:
     return TaskFilter.model_construct(**given, kind=[TaskKind.MILESTONE], changed_since=None)
 
 
+def open_(of: Any = Task) -> ColumnElement[bool]:
+    """Open: neither done nor cancelled."""
+    still: ColumnElement[bool] = of.status_category.not_in(SETTLED)
+    return still
+
+
 def overdue(today: date) -> ColumnElement[bool]:
-    late: ColumnElement[bool] = (Task.due_on < today) & Task.status_category.not_in(SETTLED)
-    return late
+    """Overdue: open, and due before today."""
+    return (Task.due_on < today) & open_()
 
 
-def present() -> list[ColumnElement[bool]]:
+def present(of: Any = Task) -> list[ColumnElement[bool]]:
     """Neither deleted nor refused by the tool."""
-    return [Task.deleted_at.is_(None), Task.access_lost_at.is_(None)]
+    return [of.deleted_at.is_(None), of.access_lost_at.is_(None)]
 
 
-def live() -> list[ColumnElement[bool]]:
+def live(of: Any = Task) -> list[ColumnElement[bool]]:
     """What counts: present and not archived."""
-    return [*present(), Task.archived_effective.is_(False)]
+    return [*present(of), of.archived_effective.is_(False)]
 
 
 def in_projects(project_ids: Collection[UUID]) -> ColumnElement[bool]:
@@ -120,7 +126,7 @@ def in_projects(project_ids: Collection[UUID]) -> ColumnElement[bool]:
 
 def conditions(session: Session, asked: TaskFilter, reached: Reach, today: date) -> list[ColumnElement[bool]]:
     """The WHERE of a filter."""
-    wanted = [*reached.where(Task.connection_id), *_shown(asked), *_chosen(asked)]
+    wanted = [*reached.tasks(), *_shown(asked), *_chosen(asked)]
     if asked.project_id:
         wanted.append(in_projects(asked.project_id))
     if asked.assignee_id:
@@ -167,11 +173,19 @@ def _tagged(session: Session, tags: Sequence[str]) -> ColumnElement[bool]:
 
 
 def page(
-    session: Session, asked: TaskFilter, reached: Reach, today: date, order: Keyset, after: Key | None, limit: int
+    session: Session,
+    asked: TaskFilter,
+    reached: Reach,
+    today: date,
+    order: Keyset,
+    after: Key | None,
+    limit: int,
+    *,
+    extra: Sequence[ColumnElement[bool]] = (),
 ) -> tuple[Sequence[RowMapping], Key | None]:
-    """One page of a filter's tasks in the given order."""
-    extra = [BY_DUE.columns[0][1].label("sort_due")] if order is BY_DUE else []
-    statement = select(*COLUMNS, *extra).where(*conditions(session, asked, reached, today))
+    """One page of a filter's tasks in the given order. ``extra``: further conditions."""
+    sorting = [BY_DUE.columns[0][1].label("sort_due")] if order is BY_DUE else []
+    statement = select(*COLUMNS, *sorting).where(*conditions(session, asked, reached, today), *extra)
     return order.page(session, statement, after, limit)
 
 
@@ -183,5 +197,5 @@ def position(session: Session) -> int:
 
 def one(session: Session, task_id: UUID, reached: Reach) -> RowMapping | None:
     """A task by id, deleted ones included; not what the tool refuses now."""
-    statement = select(*COLUMNS).where(Task.id == task_id, Task.access_lost_at.is_(None), *reached.where(Task.connection_id))
+    statement = select(*COLUMNS).where(Task.id == task_id, Task.access_lost_at.is_(None), *reached.tasks())
     return session.execute(statement).mappings().one_or_none()

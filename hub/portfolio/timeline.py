@@ -61,7 +61,7 @@ def page(
     columns = [Task.__table__.c[name] for name in (*SHOWN, "project_id", "connection_id")]
     late = func.coalesce(overdue(today), False).label("overdue")
     sorting = [expression.label(name) for name, expression, _ in ORDER.columns[:2]]
-    statement = select(*columns, *sorting, late).where(last >= BEGIN, first <= END, *live(), *reached.where(Task.connection_id))
+    statement = select(*columns, *sorting, late).where(last >= BEGIN, first <= END, *live(), *reached.tasks())
     if asked.project_id:
         statement = statement.where(in_projects(asked.project_id))
     if asked.kind:

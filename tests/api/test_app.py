@@ -101,10 +101,11 @@ def test_jobs_start_and_stop_with_the_app_and_not_before(app: FastAPI, jobs: Not
 
     async def live() -> None:
         async with app.router.lifespan_context(app):
-            assert jobs.started == ["sync"]
+            assert {"sync", "touch", "hooks"} <= set(jobs.started)
+            assert "stopped" not in jobs.started
 
     anyio.run(live)
-    assert jobs.started == ["sync", "stopped"]
+    assert jobs.started[-1] == "stopped"
 
 
 def test_the_clock_rings_for_what_is_due(database: Database, jobs: NotedJobs, clock: Clock) -> None:

@@ -60,12 +60,13 @@ def test_the_admins_word_takes_effect_at_once_and_is_told_once(database: Databas
     with database.reading() as session:
         (told,) = session.scalars(select(Event)).all()
         assert (told.type, told.entity, told.entity_id, told.cause) == ("mapping.changed", "status", seeded["odd"], "remap")
-        assert told.data == {
+        assert {name: told.data[name] for name in ("changed", "before", "after", "tasks")} == {
             "changed": ["status_category", "source"],
             "before": {"status_category": "started", "source": "vendor"},
             "after": {"status_category": "blocked", "source": "admin"},
             "tasks": 2,
         }
+        assert (told.data["object"]["tasks"], told.data["project_ids"]) == (2, [str(seeded["home"])])
 
 
 def test_a_withdrawn_word_lets_the_tools_own_hold_again(database: Database, as_role: Callable[[str], Caller], seeded: dict[str, UUID]) -> None:

@@ -1,0 +1,84 @@
+"""How much gets finished, and how long it takes, week by week."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, case, func, literal, select
+from sqlalchemy.orm import Session
+
+from connectors.records import StatusCategory
+from hub.models import FINISHED, STATUS_MOVED, Change, StatusMapping, Task
+from hub.portfolio.history import AT, since
+from hub.portfolio.moments import days_apart, json_uuid, only
+from hub.portfolio.reach import Day, Reach
+from hub.portfolio.tasks import present
+from hub.portfolio.triage import triage
+from hub.portfolio.workdays import WEEK, monday
+
+Shape = dict[str, Any]
+DONE = StatusCategory.DONE.value
+BEGUN = (StatusCategory.STARTED.value, StatusCategory.BLOCKED.value)
+
+
+def flow(session: Session, reached: Reach, day: Day, *, weeks: int = 12, projects: Collection[UUID] = ()) -> Shape:
+    """Throughput: tasks that are done now, archived ones included, by the week in which they were finished: when the tool says they were completed,
+    else their last change into a status that counts as done. Cycle time: the median of the days from a task's first known change into a status that
+    counts as started or blocked to its end, over the tasks of the week of which both are known (``measured``). Weeks begin on Monday in the reader's
+    time zone; a week that began before changes were known is null, never zero."""
+    this = monday(day.today)
+    mondays = [this - WEEK * step for step in reversed(range(weeks))]
+    found: dict[int, list[float | None]] = defaultdict(list)
+    for place, days in session.execute(_finished(session, reached, day, mondays, projects)):
+        found[place].append(days)
+    known = reached.known_from
+    made = [_week(week, found[place], known is not None and known <= day.midnight(week)) for place, week in enumerate(mondays)]
+    return {"weeks": made, "known_from": day.date_of(known) if known else None}
+
+
+def _week(week: date, finished: Sequence[float | None], known: bool) -> Shape:
+    """``known`` false: changes were not recorded for the whole week."""
+    measured = [days for days in finished if days is not None]
+    return {
+        "week": week,
+        "known": known,
+        "finished": len(finished) if known else None,
+        "cycle_days": round(median(measured), 2) if known and measured else None,
+        "measured": len(measured) if known else None,
+    }
+
+
+def _finished(session: Session, reached: Reach, day: Day, mondays: Sequence[date], projects: Collection[UUID]) -> Select[Any]:
+    """(place of the week, days it took): a row for each finished task. The medians are taken of these rows, because the databases have no median in
+    common; everything else is theirs."""
+    entered = (
+        select(
+            Change.entity_id,
+            func.max(case((StatusMapping.category == DONE, AT))).label("done_at"),
+            func.min(case((StatusMapping.category.in_(BEGUN), AT))).label("begun_at"),
+        )
+        .join(StatusMapping, StatusMapping.status_id == json_uuid(only(STATUS_MOVED, Change.new)))
+        .where(Change.entity == "task", STATUS_MOVED, since(reached, day, None))
+        .group_by(Change.entity_id)
+        .subquery()
+    )
+    finished = func.coalesce(Task.completed_at, entered.c.done_at)
+    took = case((entered.c.begun_at <= finished, days_apart(finished, entered.c.begun_at)))
+    wanted = (
+        select(_place(finished, [day.midnight(week) for week in mondays]), took)
+        .outerjoin(entered, entered.c.entity_id == Task.id)
+        .where(FINISHED, finished >= day.midnight(mondays[0]), finished <= day.now)
+        .where(*present(), *reached.tasks(), *triage(session).tasks())
+    )
+    return wanted.where(Task.project_id.in_(projects)) if projects else wanted
+
+
+def _place(instant: Any, begins: Sequence[datetime]) -> Any:
+    """Which week an instant lies in: the last one that has begun by then."""
+    latest_first = [(begin <= instant, literal(place)) for place, begin in reversed(list(enumerate(begins)))]
+    return case(*latest_first)
