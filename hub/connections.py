@@ -38,6 +38,8 @@ SYNCED = (
     models.Task,
     models.Raw,
 )
+HEARSAY = (models.Hook, models.Inbound)
+"""Of no use to another connection: the address of a webhook names its own."""
 BOOKKEEPING = (models.SyncRun, models.Missing, models.Coverage, models.Change, models.Event)
 
 ROOT = UUID("6f1c8f0e-3c1b-5d0c-9a0e-0d7a5c2b9e11")
@@ -151,6 +153,17 @@ def secret_of(connection_id: UUID) -> str:
     return f"connection:{connection_id}:secret"
 
 
+def signing_secret_of(connection_id: UUID) -> str:
+    return f"connection:{connection_id}:signing_secret"
+
+
+def keep_signing_secret(connection: Connection, vault: Vault, text: str) -> None:
+    """Keeps, sealed, what the tool signs the calls of an app's webhooks with. Raises ConnectionProblem where there is none."""
+    if not text.strip():
+        raise ConnectionProblem("no signing secret given: pipe it in with --signing-secret-stdin")
+    connection.signing_secret = vault.seal(text.strip(), bound_to=signing_secret_of(connection.id))
+
+
 def opened(connection: Connection, vault: Vault) -> Opened:
     """Raises VaultError where the secret's key is not at hand."""
     if connection.secret is None:
@@ -216,6 +229,8 @@ def adopt(session: Session, connection: Connection) -> None:
     for old in former:
         for table in (*SYNCED, *BOOKKEEPING, models.SyncPass):
             session.execute(update(table).where(table.connection_id == old.id).values(connection_id=connection.id))
+        for hearsay in HEARSAY:
+            session.execute(delete(hearsay).where(hearsay.connection_id == old.id))
         connection.history_from = connection.history_from or old.history_from
         connection.last_synced_at = connection.last_synced_at or old.last_synced_at
         session.delete(old)
@@ -244,7 +259,8 @@ def purge(session: Session, connection: Connection) -> None:
     session.execute(delete(models.Dependency).where(models.Dependency.successor_id.in_(tasks)))
     passes = select(models.SyncPass.id).where(models.SyncPass.connection_id == connection.id)
     session.execute(delete(models.Seen).where(models.Seen.pass_id.in_(passes)))
+    session.execute(delete(models.FamiliarPage).where(models.FamiliarPage.pass_id.in_(passes)))
     session.execute(delete(models.SyncSlice).where(models.SyncSlice.pass_id.in_(passes)))
-    for table in (*SYNCED, *BOOKKEEPING, models.SyncPass):
+    for table in (*SYNCED, *BOOKKEEPING, *HEARSAY, models.SyncPass):
         session.execute(delete(table).where(table.connection_id == connection.id))
     session.delete(connection)

@@ -12,7 +12,10 @@ from typing import Any
 import structlog
 
 SECRET = re.compile(r"(?i)(authorization|token|secret|password|api[_-]?key|cookie)")
-BEARER = re.compile(r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)")
+BEARER = re.compile(
+    r"(?<=/receivers/)[^\s\"'?#]+|"  # the address of a webhook is as good as a password
+    r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)"
+)
 HIDDEN = "[redacted]"
 
 

@@ -16,16 +16,20 @@ from sqlalchemy import or_, select
 
 from hub.db import Database
 from hub.jobs.base import Jobs
-from hub.models import Connection, SyncRun
+from hub.models import Connection, Inbound, SyncRun
 
 TICK = timedelta(seconds=15)
+HOOKS_EVERY = timedelta(days=1)
 
 
 @dataclass(slots=True)
 class Clock:
+    """``hooks``: whether webhooks are to be kept in order: the hub has an address to be called at."""
+
     database: Database
     jobs: Jobs
     now: Callable[[], datetime]
+    hooks: bool = False
     _scheduler: Any = field(default=None)
 
     def start(self) -> None:
@@ -56,3 +60,16 @@ class Clock:
             if connection.id not in queued:
                 slot = f"sync:{connection.id}@{connection.next_sync_at.isoformat()}" if connection.next_sync_at else None
                 self.jobs.submit("sync", str(connection.id), {"connection_id": str(connection.id)}, slot=slot)
+        self._ring_for_hooks(now)
+
+    def _ring_for_hooks(self, now: datetime) -> None:
+        """``touch`` where a webhook told something that no run has read (a doorbell that was lost), ``hooks`` once a day."""
+        told = select(Inbound.id).where(Inbound.connection_id == Connection.id, Inbound.done_at.is_(None), Inbound.received_at < now - TICK)
+        unchecked = or_(Connection.hooks_checked_at.is_(None), Connection.hooks_checked_at <= now - HOOKS_EVERY)
+        with self.database.reading() as session:
+            untouched = session.scalars(select(Connection.id).where(Connection.state == "active", told.exists())).all()
+            due = session.scalars(select(Connection.id).where(Connection.state == "active", unchecked)).all() if self.hooks else []
+        for connection_id in untouched:
+            self.jobs.submit("touch", str(connection_id), {"connection_id": str(connection_id)})
+        for connection_id in due:
+            self.jobs.submit("hooks", str(connection_id), {"connection_id": str(connection_id)})

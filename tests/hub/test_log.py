@@ -31,3 +31,11 @@ def test_levels_below_the_chosen_one_are_silent(capfd: pytest.CaptureFixture[str
     log.configure("json", "WARNING")
     log.get("test").info("quiet")
     assert capfd.readouterr().err == ""
+
+
+def test_the_address_of_a_webhook_is_cut_out_and_the_rest_of_the_line_is_not(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure("json", "INFO")
+    log.get("test").info("asked", path="/receivers/8a1c/canary-token", words='cannot reach "https://hub.example.org/receivers/8a1c/canary" today')
+    shown = capfd.readouterr().err
+    assert "canary" not in shown
+    assert "today" in shown

@@ -21,19 +21,28 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         {
             "HUB_DATABASE_URL": "sqlite:////data/x.db",
             "HUB_SECRET_KEYS": "a, b",
-            "HUB_PUBLIC_URL": "https://hub.example.org",
+            "HUB_PUBLIC_URL": "https://hub.example.org/",
+            "HUB_RECEIVER_BIND": "[::]:8443",
             "HUB_SYNC_INTERVAL": "90s",
             "HUB_TIMEZONE": "Europe/Berlin",
             "HUB_PROXY": "http://proxy.example.org:3128",
             "HUB_CA_BUNDLE": str(bundle),
             "HUB_KEEP_RAW": "0",
             "HUB_TOMBSTONE_SHARE": "0.5",
+            "HUB_WEBHOOK_ALLOW": "10.20.0.0/16, ::1",
+            "HUB_WEBHOOK_PROXY": "http://proxy.example.org:3128",
+            "HUB_WEBHOOK_PROXY_HOSTS": "*.Example.org",
+            "HUB_RETENTION_EVENTS": "7d",
+            "HUB_RETENTION_ATTEMPTS": "2d",
             "HUB_LOG_FORMAT": "json",
             "HUB_LOG_LEVEL": "DEBUG",
         }
     )
     assert (found.sqlite_path, found.secret_keys, found.sync_interval) == (Path("/data/x.db"), ("a", "b"), timedelta(seconds=90))
+    assert (found.public_url, found.receiver_bind) == ("https://hub.example.org", ("::", 8443))
     assert (found.zone.key, found.keep_raw, found.tombstone_share) == ("Europe/Berlin", False, 0.5)
+    assert (found.webhook_allow, found.webhook_proxy_hosts) == (("10.20.0.0/16", "::1/128"), ("*.example.org",))
+    assert (found.retention_events, found.retention_attempts) == (timedelta(days=7), timedelta(days=2))
     assert (found.log_format, found.log_level, found.ca_bundle) == ("json", "DEBUG", str(bundle))
 
 
@@ -61,6 +70,17 @@ def test_postgresql_gets_its_driver() -> None:
         ("KEEP_RAW", "yes", "1 or 0"),
         ("TOMBSTONE_SHARE", "2", "between 0 and 1"),
         ("TOMBSTONE_SHARE", "many", "between 0 and 1"),
+        ("WEBHOOK_ALLOW", "10.20.0.1/16", "10.20.0.0/16"),
+        ("WEBHOOK_PROXY", "xx", "http://HOST:PORT"),
+        ("WEBHOOK_PROXY_HOSTS", "https://x", "hooks.example.org"),
+        ("RETENTION_EVENTS", "long", "15m"),
+        ("PUBLIC_URL", "http://hub.example.org", "https://HOST"),
+        ("PUBLIC_URL", "https://hub.example.org/?x=1", "https://HOST"),
+        ("PUBLIC_URL", "https://me@hub.example.org", "https://HOST"),
+        ("PUBLIC_URL", "hub.example.org", "https://HOST"),
+        ("PUBLIC_URL", "https://hub.example.org:port", "https://HOST"),
+        ("RECEIVER_BIND", "8443", "0.0.0.0:8443"),
+        ("RECEIVER_BIND", "0.0.0.0:https", "0.0.0.0:8443"),
         ("LOG_FORMAT", "xml", "console, json"),
         ("SECRET_KEYS_FILE", "/nowhere", "correct the path"),
     ],
@@ -69,6 +89,10 @@ def test_a_wrong_setting_names_itself_and_the_remedy(name: str, value: str, reme
     with pytest.raises(SettingsError, match=f"HUB_{name}") as problem:
         load({f"HUB_{name}": value})
     assert remedy in str(problem.value)
+
+
+def test_a_hub_may_be_tried_out_on_this_machine() -> None:
+    assert load({"HUB_PUBLIC_URL": "http://127.0.0.1:8000"}).public_url == "http://127.0.0.1:8000"
 
 
 def test_settings_never_show_their_secrets() -> None:

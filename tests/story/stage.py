@@ -32,7 +32,10 @@ from hub.sync.runs import Outcome
 from hub.vault import Vault
 
 KEY = b"k" * 32
-BOOKKEEPING = {"connection", "sync_run", "sync_pass", "sync_slice", "seen", "missing", "coverage", "counter", "alembic_version", "api_key"}
+BOOKKEEPING = {
+    *("connection", "sync_run", "sync_pass", "sync_slice", "seen", "missing", "coverage", "counter", "mark", "incident"),
+    *("hook", "inbound", "alembic_version", "api_key"),
+}
 
 
 def now() -> datetime:
@@ -102,12 +105,13 @@ class Stage:
     def engine(self, watch: Any = None) -> Engine:
         return Engine(self.database, self.vault, self.settings, now, watch or _ignore)
 
-    def queue(self, tool: Tool) -> Any:
+    def queue(self, tool: Tool, kind: str = runs.FULL) -> Any:
         with self.database.writing() as session:
-            return runs.queue(session, connections.by_name(session, tool).id, "manual", now()).id
+            return runs.queue(session, connections.by_name(session, tool).id, "manual", now(), kind=kind).id
 
-    def sync(self, tool: Tool, watch: Any = None, **how: bool) -> Ran:
-        run_id = self.queue(tool)
+    def sync(self, tool: Tool, watch: Any = None, *, kind: str = runs.FULL, **how: bool) -> Ran:
+        """Reads everything unless ``kind`` says less."""
+        run_id = self.queue(tool, kind)
         outcome = self.engine(watch).sync(run_id, **how)
         assert outcome is not None
         with self.database.reading() as session:
