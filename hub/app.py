@@ -14,15 +14,18 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from hub import __version__, log
-from hub.api import health, problems, routes
+from hub.api import events, health, metrics, problems, routes
 from hub.api.envelope import Envelope
 from hub.api.hub import Hub
 from hub.db import Database
 from hub.jobs.base import Args, Handler, Jobs
 from hub.jobs.clock import Clock
 from hub.models import Connection, SyncRun
+from hub.receivers import Receivers
+from hub.receivers import router as receivers_router
 from hub.settings import Settings
-from hub.sync import runs
+from hub.sync import bells, runs
+from hub.sync.contact import Contact
 from hub.sync.engine import RETRY_AFTER, Engine
 from hub.vault import Vault
 from hub.web import docs, pages
@@ -43,6 +46,7 @@ def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs,
         redoc_url=None,
         lifespan=partial(_lifespan, database, vault, settings, jobs, now),
         generate_unique_id_function=_operation_id,
+        webhooks=events.webhooks(),
     )
     app.state.hub = Hub(settings, database, vault, jobs, now)
     app.state.parameters = {}
@@ -50,10 +54,30 @@ def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs,
     problems.install(app)
     app.include_router(routes.api())
     app.include_router(health.router)
+    app.include_router(metrics.router)
+    if settings.receiver_bind is None:
+        _receive(app, settings, database, vault, jobs, now)
     app.include_router(docs.router())
     app.include_router(pages.router(database, settings, now, open_home=open_home))
     app.mount("/static", pages.static(), name="static")
     return app
+
+
+def create_receiver_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now: Now) -> FastAPI:
+    """An app for a listener of its own: where tools' webhooks arrive, and the sign of life, and nothing else. Starts and stops nothing."""
+    app = FastAPI(title="Hub", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_middleware(Envelope)
+    problems.install(app)
+    app.add_api_route("/healthz", health.healthz, methods=["GET"], include_in_schema=False)
+    _receive(app, settings, database, vault, jobs, now)
+    return app
+
+
+def _receive(app: FastAPI, settings: Settings, database: Database, vault: Vault, jobs: Jobs, now: Now) -> None:
+    """Without a public address no tool was ever given one to call."""
+    if settings.public_url is not None:
+        app.state.receivers = Receivers(database, vault, jobs, now, settings.public_url)
+        app.include_router(receivers_router(app.state.receivers))
 
 
 def _operation_id(route: APIRoute) -> str:
@@ -62,7 +86,11 @@ def _operation_id(route: APIRoute) -> str:
 
 def handlers(engine: Engine, jobs: Jobs) -> Mapping[str, Handler]:
     """What jobs do, by name."""
-    return {"sync": partial(_sync, engine, jobs)}
+    return {"sync": partial(_sync, engine, jobs), **bells.handlers(_contact(engine), jobs)}
+
+
+def _contact(engine: Engine) -> Contact:
+    return Contact(engine.database, engine.vault, engine.settings, engine.now)
 
 
 def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
@@ -74,7 +102,7 @@ def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
         else:
             if not runs.is_due(session, UUID(args["connection_id"]), engine.now()):
                 return
-            run = runs.queue(session, UUID(args["connection_id"]), "schedule", engine.now())
+            run = runs.queue(session, UUID(args["connection_id"]), "schedule", engine.now(), kind=runs.POLL)
         if run is None:
             log.get("sync").warning("no such run", run_id=given)
             return
@@ -86,6 +114,7 @@ def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
         _move_on(engine, connection_id, due)
     if outcome is None:
         jobs.submit("sync", str(connection_id), {"run_id": str(run_id)}, at=engine.now() + LEASED_ELSEWHERE)
+    bells.after_run(_contact(engine), jobs, run_id)
 
 
 def _move_on(engine: Engine, connection_id: UUID, due: datetime | None) -> None:
@@ -99,7 +128,7 @@ def _move_on(engine: Engine, connection_id: UUID, due: datetime | None) -> None:
 
 @asynccontextmanager
 async def _lifespan(database: Database, vault: Vault, settings: Settings, jobs: Jobs, now: Now, _app: FastAPI) -> AsyncIterator[None]:
-    clock, engine = Clock(database, jobs, now), Engine(database, vault, settings, now)
+    clock, engine = Clock(database, jobs, now, hooks=settings.public_url is not None), Engine(database, vault, settings, now)
     jobs.start(handlers(engine, jobs))
     clock.start()
     try:

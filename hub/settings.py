@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.engine import make_url
@@ -26,18 +28,29 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``sync_interval``: pause between two syncs of a connection. ``tombstone_share``: largest share of a connection's
-    tasks that one run may mark as deleted (0 to 1)."""
+    """``sync_interval``: shortest pause between two polls of a connection; ``structure_interval`` and ``sweep_interval``: longest between two walks
+    through its containers, and between two full readings. ``budget_share``: the part of a credential's calls that the hub uses. ``tombstone_share``: largest share of a connection's
+    tasks that one run may mark as deleted (0 to 1). ``webhook_allow``: networks that webhooks may reach although they are not public. ``retention_*``:
+    how long events and attempts to deliver them are kept."""
 
     database_url: str = "sqlite:///hub.db"
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     public_url: str | None = None
-    sync_interval: timedelta = timedelta(hours=1)
+    receiver_bind: tuple[str, int] | None = None
+    sync_interval: timedelta = timedelta(minutes=2)
+    structure_interval: timedelta = timedelta(minutes=15)
+    sweep_interval: timedelta = timedelta(hours=24)
+    budget_share: float = 0.5
     timezone: str = "UTC"
     proxy: str | None = None
     ca_bundle: str | None = None
     keep_raw: bool = True
     tombstone_share: float = 0.2
+    webhook_allow: tuple[str, ...] = ()
+    webhook_proxy: str | None = None
+    webhook_proxy_hosts: tuple[str, ...] = ()
+    retention_events: timedelta = timedelta(days=30)
+    retention_attempts: timedelta = timedelta(days=14)
     log_format: str = "console"
     log_level: str = "INFO"
 
@@ -57,13 +70,22 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         database_url=_database_url(_read(environ, "DATABASE_URL") or defaults.database_url),
         secret_keys=tuple(key.strip() for key in (_read(environ, "SECRET_KEYS") or "").split(",") if key.strip()),
-        public_url=_read(environ, "PUBLIC_URL"),
+        public_url=_public_url(_read(environ, "PUBLIC_URL")),
+        receiver_bind=_bind(environ, "RECEIVER_BIND"),
         sync_interval=_duration(environ, "SYNC_INTERVAL", defaults.sync_interval),
+        structure_interval=_duration(environ, "STRUCTURE_INTERVAL", defaults.structure_interval),
+        sweep_interval=_duration(environ, "SWEEP_INTERVAL", defaults.sweep_interval),
+        budget_share=_share(environ, "BUDGET_SHARE", defaults.budget_share),
         timezone=_timezone(_read(environ, "TIMEZONE") or defaults.timezone),
-        proxy=_proxy(_read(environ, "PROXY")),
+        proxy=_proxy(environ, "PROXY"),
         ca_bundle=_ca_bundle(_read(environ, "CA_BUNDLE")),
         keep_raw=_switch(environ, "KEEP_RAW", defaults.keep_raw),
         tombstone_share=_share(environ, "TOMBSTONE_SHARE", defaults.tombstone_share),
+        webhook_allow=_networks(environ, "WEBHOOK_ALLOW"),
+        webhook_proxy=_proxy(environ, "WEBHOOK_PROXY"),
+        webhook_proxy_hosts=_hosts(environ, "WEBHOOK_PROXY_HOSTS"),
+        retention_events=_duration(environ, "RETENTION_EVENTS", defaults.retention_events),
+        retention_attempts=_duration(environ, "RETENTION_ATTEMPTS", defaults.retention_attempts),
         log_format=_choice(environ, "LOG_FORMAT", defaults.log_format, ("console", "json")),
         log_level=_choice(environ, "LOG_LEVEL", defaults.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
@@ -91,6 +113,38 @@ def _database_url(text: str) -> str:
     raise SettingsError("HUB_DATABASE_URL must be sqlite:///FILE or postgresql://user:password@host/name")
 
 
+def _public_url(text: str | None) -> str | None:
+    """Without its last slash."""
+    if text is None:
+        return None
+    wrong = f"HUB_PUBLIC_URL={text} is not an address for others to call: write https://HOST, or http://127.0.0.1:PORT for trying out"
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise SettingsError(wrong) from error
+    odd = not text.isascii() or not text.isprintable() or any(char in text for char in " ?#@\\")
+    if odd or not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+        raise SettingsError(wrong)
+    return text.rstrip("/")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _bind(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    if (text := _read(environ, name)) is None:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingsError(f"HUB_{name}={text} is not HOST:PORT: write 0.0.0.0:8443, or [::]:8443")
+    return host.strip("[]"), int(port)
+
+
 def _duration(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
     if (text := _read(environ, name)) is None:
         return default
@@ -108,10 +162,29 @@ def _timezone(text: str) -> str:
     return text
 
 
-def _proxy(text: str | None) -> str | None:
+def _proxy(environ: Mapping[str, str], name: str) -> str | None:
+    text = _read(environ, name)
     if text is not None and not re.fullmatch(r"https?://[^\s/]+(:\d+)?/?", text):
-        raise SettingsError("HUB_PROXY is not a proxy's URL: write http://HOST:PORT")
+        raise SettingsError(f"HUB_{name} is not a proxy's URL: write http://HOST:PORT")
     return text
+
+
+def _networks(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = []
+    for text in (_read(environ, name) or "").replace(",", " ").split():
+        try:
+            found.append(str(ip_network(text)))
+        except ValueError as error:
+            raise SettingsError(f"HUB_{name}: {text} is not a network: write it like 10.20.0.0/16, several divided by commas") from error
+    return tuple(found)
+
+
+def _hosts(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    found = tuple((_read(environ, name) or "").lower().replace(",", " ").split())
+    for text in found:
+        if not re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*", text):
+            raise SettingsError(f"HUB_{name}: {text} is not a host: write hooks.example.org or *.example.org, several divided by commas")
+    return found
 
 
 def _ca_bundle(text: str | None) -> str | None:

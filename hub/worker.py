@@ -33,7 +33,7 @@ def run_worker(settings: Settings, *, now: Callable[[], datetime] = utc_now, end
             sealed = session.scalar(select(Connection.id).where(Connection.secret.is_not(None)).limit(1)) is not None
         vault = open_vault(settings, sealed_rows=sealed)
         jobs = EmbeddedJobs(now)
-        clock = Clock(database, jobs, now)
+        clock = Clock(database, jobs, now, hooks=settings.public_url is not None)
         engine = Engine(database, vault, settings, now)
         jobs.start(handlers(engine, jobs))
         clock.start()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from connectors.errors import ConnectorError
 from connectors.records import Project
@@ -20,9 +23,9 @@ from hub.api.problems import Problem, not_found
 from hub.connections import ConnectionProblem
 from hub.models import Connection
 from hub.portfolio import reading
-from hub.portfolio.reach import meta
+from hub.portfolio.reach import Reach, meta
 from hub.portfolio.tasks import Concerned
-from hub.sync import contact, runs
+from hub.sync import contact, pace, runs
 from hub.vault import VaultError
 
 router = APIRouter(tags=["connections"])
@@ -45,6 +48,25 @@ class CheckedShape(BaseModel):
     at: datetime | None
 
 
+class CadenceShape(BaseModel):
+    """One kind of reading. ``calls``: what one costs, from its latest runs; ``last_at``: when the newest complete one (or a wider one) began."""
+
+    every_seconds: int
+    calls: float | None
+    last_at: datetime | None
+
+
+class PaceShape(BaseModel):
+    """``poll``: edits and creations; ``structure``: containers, archives, moves; ``full``: everything. ``allowed_a_day``: the share of the plan's
+    calls that the hub may use, null where the plan's limits are not known."""
+
+    poll: CadenceShape
+    structure: CadenceShape
+    full: CadenceShape
+    calls_a_day: int
+    allowed_a_day: int | None
+
+
 class ConnectionShape(BaseModel):
     """``state``: active, paused, or broken (a person must act)."""
 
@@ -57,6 +79,7 @@ class ConnectionShape(BaseModel):
     next_sync_at: datetime | None
     last_error: str | None
     interval_seconds: int | None = Field(description="null: the hub's own interval")
+    pace: PaceShape = Field(description="how often it is read, and what that costs")
     scope: dict[str, list[str]]
     checked: CheckedShape | None = Field(description="what the last check found")
     history_from: datetime | None
@@ -83,12 +106,22 @@ class NodeShape(BaseModel):
     private: bool
 
 
+class RunKind(StrEnum):
+    """What a run read (while it waits: what it was asked for)."""
+
+    TOUCH = runs.TOUCH
+    POLL = runs.POLL
+    STRUCTURE = runs.STRUCTURE
+    FULL = runs.FULL
+
+
 class RunShape(BaseModel):
     id: UUID
     tool: str
     connection_id: UUID
     state: reading.RunState
     reason: str
+    kind: RunKind
     full: bool
     baseline: bool
     queued_at: datetime
@@ -135,14 +168,19 @@ def list_connections(hub: HubHere, asked: Annotated[Concerned, Query()]) -> Resp
     """By tool and name, all in one page; credentials are never shown."""
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
-        return answers.listed(reading.connections(session, reached), None, meta(session, reached, hub.day()))
+        return answers.listed(_connections(hub, session, reached), None, meta(session, reached, hub.day()))
 
 
 @router.get("/connections/{connection_id}", summary="One connection", response_model=Single[ConnectionShape])
 def read_connection(hub: HubHere, connection_id: UUID) -> Response:
     with hub.database.reading() as session:
         reached = hub.reach_of(session, connection_id)
-        return answers.single(reading.connections(session, reached)[0], meta(session, reached, hub.day()))
+        return answers.single(_connections(hub, session, reached)[0], meta(session, reached, hub.day()))
+
+
+def _connections(hub: Hub, session: Session, reached: Reach) -> list[dict[str, Any]]:
+    rows = {row.id: row for row in session.scalars(select(Connection).where(Connection.id.in_([each.id for each in reached.connections])))}
+    return [{**shape, "pace": pace.told(session, rows[shape["id"]], hub.now(), hub.settings)} for shape in reading.connections(session, reached)]
 
 
 @router.post("/connections/{connection_id}/check", summary="Is the credential good?", response_model=Single[CheckShape], dependencies=[ADMIN])
@@ -152,19 +190,21 @@ def check_connection(hub: HubHere, connection_id: UUID) -> Response:
     found = contact.check(_contact(hub), connection_id)
     with hub.database.reading() as session:
         reached = hub.reach_of(session, connection_id)
-        shape = {"ok": found.problem is None, "problem": found.problem, "connection": reading.connections(session, reached)[0]}
+        shape = {"ok": found.problem is None, "problem": found.problem, "connection": _connections(hub, session, reached)[0]}
         return answers.single(shape, meta(session, reached, hub.day()))
 
 
 @router.post("/connections/{connection_id}/sync", summary="Sync now", status_code=202, response_model=Single[RunShape], dependencies=[ADMIN])
-def sync_connection(hub: HubHere, connection_id: UUID) -> Response:
+def sync_connection(
+    hub: HubHere, connection_id: UUID, full: Annotated[bool, Query(description="read everything, not only what changed")] = False
+) -> Response:
     """Queues a run and answers with it; while one waits already, that one is the answer, so asking twice does no harm."""
     _exists(hub, connection_id)
     with hub.database.writing() as session:
         connection = session.get_one(Connection, connection_id)
         if connection.state == "paused":
             raise Problem(409, "connection_paused", f"the connection is paused: hub connection resume {connection.name}")
-        run_id = runs.queue(session, connection_id, "manual", hub.now()).id
+        run_id = runs.queue(session, connection_id, "manual", hub.now(), kind=runs.FULL if full else runs.STRUCTURE).id
     with hub.database.reading() as session:
         reached = hub.reach_of(session, connection_id)
         answer = answers.single(reading.run(session, run_id, reached) or {}, meta(session, reached, hub.day()), status=202)

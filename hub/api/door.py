@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import BackgroundTasks, Depends, Request, Security
+from fastapi.openapi.utils import get_openapi
 from fastapi.security import HTTPBearer
 from sqlalchemy.exc import OperationalError
 
@@ -74,10 +75,12 @@ def known_parameters(request: Request, _key: Annotated[ApiKey, Depends(known_key
 
 
 def _documented_parameters(request: Request) -> dict[str, bool]:
-    """{name: may it be repeated} of the operation asked for, out of the app's own document (which FastAPI makes once)."""
+    """{name: may it be repeated} of the operation asked for, as the app's own document says, made once and without its webhooks, which cost as much
+    again."""
     known: dict[str, dict[str, bool]] = request.app.state.parameters
     if not known:
-        operations = [operation for methods in request.app.openapi()["paths"].values() for operation in methods.values()]
+        paths = get_openapi(title=request.app.title, version=request.app.version, routes=request.app.routes)["paths"]
+        operations = [operation for methods in paths.values() for operation in methods.values()]
         known |= {
             operation["operationId"]: dict(map(_parameter, [each for each in operation.get("parameters", ()) if each["in"] == "query"]))
             for operation in operations

@@ -14,13 +14,14 @@ from sqlalchemy.orm import Session
 
 from connectors.errors import AuthFailed
 from hub import connections
-from hub.cli import house, show
+from hub.cli import hooks, house, show
 from hub.cli.failures import CannotGoOn, WrongUsage, say
 from hub.cli.house import House
 from hub.connections import Check, ConnectionProblem
 from hub.models import Connection, Task
 
 app = typer.Typer(help="Accounts at the tools.", no_args_is_help=True)
+app.command("hooks")(hooks.hooks)
 
 Name = Annotated[str, typer.Argument(help="the connection's name, as hub connection list shows it")]
 Stdin = Annotated[bool, typer.Option("--token-stdin", help="read the token from stdin")]
@@ -136,9 +137,12 @@ def check(name: Name, as_json: Json = False) -> None:
 
 @app.command("pause")
 def pause(name: Name) -> None:
-    """Stop syncing a connection; what it holds stays."""
-    with house.opened() as hub, hub.database.writing() as session:
-        connections.by_name(session, name).state = "paused"
+    """Stop syncing a connection and take its webhooks down; what it holds stays."""
+    with house.opened() as hub:
+        with hub.database.writing() as session:
+            connection = connections.by_name(session, name)
+            connection.state = "paused"
+        hooks.take_down(hub, connection)
     say(f"hub: {name} is paused; go on with: hub connection resume {show.word(name)}")
 
 
@@ -149,7 +153,7 @@ def resume(name: Name) -> None:
         connection = connections.by_name(session, name)
         if connection.state == "broken":
             raise CannotGoOn(f"{name} is broken ({connection.last_error}): give it a new token: hub connection rotate {show.word(name)}")
-        connection.state, connection.next_sync_at = "active", None
+        connection.state, connection.next_sync_at, connection.hooks_checked_at = "active", None, None
     say(f"hub: {name} is active")
 
 
@@ -166,14 +170,23 @@ def rotate(name: Name, token_stdin: Stdin = False, token_env: Variable = None, a
         with hub.database.writing() as session:
             kept = connections.by_name(session, name)
             connections.accept(session, kept, found, house.now())
-            kept.secret, kept.next_sync_at = connection.secret, None
+            kept.secret, kept.next_sync_at, kept.hooks_checked_at = connection.secret, None, None
     _report(kept, found, as_json=as_json)
     say("hub: the new token is stored; the old one is forgotten")
 
 
 @app.command("set")
-def set_option(name: Name, choice: Annotated[str, typer.Argument(metavar="KEY=JSON", help="an option and its value; KEY= takes it back")]) -> None:
+def set_option(
+    name: Name,
+    choice: Annotated[str | None, typer.Argument(metavar="KEY=JSON", help="an option and its value; KEY= takes it back")] = None,
+    signing_secret_stdin: Annotated[bool, typer.Option("--signing-secret-stdin", help="read the app's signing secret from stdin")] = False,
+) -> None:
     """Say how a tool's fields are to be understood, such as which column is the status; in force from the next sync."""
+    if signing_secret_stdin == (choice is not None):
+        raise WrongUsage("say KEY=JSON or --signing-secret-stdin, one of them")
+    if choice is None:
+        hooks.keep_signing_secret(name)
+        return
     key, equals, text = choice.partition("=")
     if not equals:
         raise WrongUsage("write KEY=JSON, for instance timezone='\"Europe/Berlin\"'")
@@ -200,6 +213,10 @@ def remove(
             if not sys.stdin.isatty():
                 raise WrongUsage("--purge deletes for good: say --yes")
             typer.confirm(f"Delete {name} and its {tasks} tasks for good?", abort=True, err=True)
+        with hub.database.reading() as session:
+            connection = connections.by_name(session, name)
+        _refuse_busy(connection, house.now())
+        hooks.take_down(hub, connection)
         with hub.database.writing() as session:
             connection = connections.by_name(session, name)
             _refuse_busy(connection, house.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
@@ -31,8 +32,10 @@ from hub.models import (
     TaskProject,
     Team,
 )
+from hub.sync import incidents, pace
 from hub.vault import VaultError
 
+CADENCES = {"poll": "edits", "structure": "projects and moves", "full": "everything"}
 OK, NOTE, ACT = "ok", "note", "act"
 
 
@@ -64,7 +67,7 @@ def doctor(
 
 def look(hub: House, *, network: bool) -> Iterator[Finding]:
     """All findings, in the order in which a person would look."""
-    yield Finding(OK, "settings", f"database {_where(hub)}, time zone {hub.settings.timezone}, sync every {hub.settings.sync_interval}")
+    yield Finding(OK, "settings", f"database {_where(hub)}, time zone {hub.settings.timezone}, polls every {hub.settings.sync_interval} at the most")
     yield _key(hub)
     yield Finding(OK, "database", f"version {migrate.newest()}, {hub.database.dialect}")
     with hub.database.reading() as session:
@@ -72,6 +75,8 @@ def look(hub: House, *, network: bool) -> Iterator[Finding]:
         for connection in rows:
             yield _connection(connection, hub)
             yield from _coverage(session, connection)
+            yield from _pace(session, connection, hub)
+            yield from _incidents(session, connection)
             yield from _statuses(session, connection)
         yield from _dangling(session)
     if not rows:
@@ -128,6 +133,23 @@ def _coverage(session: Session, connection: Connection) -> Iterator[Finding]:
     open_since = session.scalar(select(SyncPass.started_at).where(SyncPass.connection_id == connection.id, SyncPass.state == "open"))
     if open_since is not None:
         yield Finding(NOTE, about, f"a reading begun at {open_since:%Y-%m-%d %H:%M:%S} UTC is not finished; the next sync goes on with it")
+
+
+def _pace(session: Session, connection: Connection, hub: House) -> Iterator[Finding]:
+    """How fresh it can be, and what that costs."""
+    if connection.last_synced_at is None:
+        return
+    told = pace.told(session, connection, house.now(), hub.settings)
+    often = ", ".join(f"{words} every {timedelta(seconds=told[kind]['every_seconds'])}" for kind, words in CADENCES.items())
+    of = f" of the {told['allowed_a_day']} that may be used" if told["allowed_a_day"] is not None else ", the plan's limits are not known"
+    yield Finding(OK, f"pace {connection.name}", f"{often}; about {told['calls_a_day']} calls a day{of}")
+
+
+def _incidents(session: Session, connection: Connection) -> Iterator[Finding]:
+    for incident in incidents.standing(session, connection.id):
+        name = session.scalar(select(Project.name).where(Project.id == incident.container_id))
+        words = f"{name!r} since {incident.opened_at:%Y-%m-%d %H:%M} UTC: {incident.detail}; the next full reading looks again"
+        yield Finding(NOTE, f"missing data {connection.name}", words)
 
 
 def _statuses(session: Session, connection: Connection) -> Iterator[Finding]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Annotated, Any
 
 import typer
@@ -24,8 +26,8 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")] = PORT,
 ) -> None:
     """Serve the API and keep all connections up to date."""
-    with house.opened(quiet=False, may_migrate=True) as hub, listening(host, port) as door:
-        run(hub, door, ready=lambda: say(f"hub: http://{_shown(host)}:{door.getsockname()[1]} answers; Ctrl-C ends it"))
+    with house.opened(quiet=False, may_migrate=True) as hub, listening(host, port) as door, receiving(hub) as side_door:
+        run(hub, door, side_door=side_door, ready=lambda: say(f"hub: http://{_shown(host)}:{door.getsockname()[1]} answers; Ctrl-C ends it"))
 
 
 def worker() -> None:
@@ -37,7 +39,7 @@ def worker() -> None:
         run_worker(hub.settings)
 
 
-def listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int, *, remedy: str = "choose another one with --port") -> socket.socket:
     """A socket that accepts connections; raises CannotGoOn where it cannot be had."""
     try:
         door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
@@ -45,17 +47,30 @@ def listening(host: str, port: int) -> socket.socket:
         return door
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise CannotGoOn(f"port {port} of {host} is in use by another program: choose another one with --port") from error
-        raise CannotGoOn(f"cannot listen on {host} port {port} ({error.strerror or error}): choose others with --host and --port") from error
+            raise CannotGoOn(f"port {port} of {host} is in use by another program: {remedy}") from error
+        raise CannotGoOn(f"cannot listen on {host} port {port} ({error.strerror or error}): {remedy}, or another address") from error
 
 
-def run(hub: House, door: socket.socket, *, ready: Callable[[], None] = lambda: None, **how: Any) -> None:
-    """Serves until told to end. ``ready`` is called once requests are answered; ``how`` goes to ``create_app``."""
+@contextmanager
+def receiving(hub: House) -> Iterator[socket.socket | None]:
+    """The socket that HUB_RECEIVER_BIND asks for; none where the tools call the same address as everyone."""
+    if hub.settings.receiver_bind is None:
+        yield None
+        return
+    with listening(*hub.settings.receiver_bind, remedy="choose another one with HUB_RECEIVER_BIND") as door:
+        say(f"hub: {_shown(hub.settings.receiver_bind[0])}:{door.getsockname()[1]} takes the tools' webhooks")
+        yield door
+
+
+def run(hub: House, door: socket.socket, *, side_door: socket.socket | None = None, ready: Callable[[], None] = lambda: None, **how: Any) -> None:
+    """Serves until told to end. ``side_door``: takes webhooks only. ``ready`` is called once requests are answered; ``how`` goes to
+    ``create_app``."""
     import uvicorn
 
     from hub.app import create_app
 
-    app = create_app(hub.settings, hub.database, hub.vault, EmbeddedJobs(house.now), house.now, **how)
+    jobs = EmbeddedJobs(house.now)
+    app = create_app(hub.settings, hub.database, hub.vault, jobs, house.now, **how)
 
     class Announcing(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -65,12 +80,34 @@ def run(hub: House, door: socket.socket, *, ready: Callable[[], None] = lambda: 
 
     server = Announcing(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS))
     try:
-        server.run(sockets=[door])
+        with at_the_side(hub, side_door, jobs):
+            server.run(sockets=[door])
     except KeyboardInterrupt:  # uvicorn hands the signal on once it has ended in order
         say("hub: ended")
         return
     if not server.started:
         raise CannotGoOn("the service could not start; the lines above say why")
+
+
+@contextmanager
+def at_the_side(hub: House, door: socket.socket | None, jobs: EmbeddedJobs) -> Iterator[None]:
+    """Serves webhooks at a door of their own, from a thread, while the block lasts."""
+    if door is None:
+        yield
+        return
+    import uvicorn
+
+    from hub.app import create_receiver_app
+
+    app = create_receiver_app(hub.settings, hub.database, hub.vault, jobs, house.now)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_SECONDS))
+    thread = Thread(target=server.run, args=([door],), name="receivers", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(2 * GRACE_SECONDS)
 
 
 def _shown(host: str) -> str:

@@ -31,7 +31,7 @@ COUNTS = ("tasks", "created", "updated", "deleted", "unchanged", "requests")
 
 def sync(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="connections; without one: all that are not paused")] = None,
-    full: Annotated[bool, typer.Option("--full", help="begin anew, also where an interrupted run could be gone on with")] = False,
+    full: Annotated[bool, typer.Option("--full", help="read everything anew, not only what changed")] = False,
     accept_deletions: Annotated[bool, typer.Option("--accept-deletions", help="yes, so many tasks were really deleted")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object a connection")] = False,
 ) -> None:
@@ -113,7 +113,7 @@ class _Errand:
     def one(self, connection: Connection) -> Result:
         """Queues a run and sees it through, whoever executes it: another process may hold the connection, or take our run over."""
         with self.hub.database.writing() as session:
-            run_id = runs.queue(session, connection.id, self.order.reason, house.now()).id
+            run_id = runs.queue(session, connection.id, self.order.reason, house.now(), kind=runs.FULL if self.order.full else runs.STRUCTURE).id
         outcome: Outcome | None = None
         told = False
         while not self.abandoned:

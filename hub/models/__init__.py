@@ -1,8 +1,11 @@
 """Tables only. Importing this package registers all of them with ``hub.db.Base``."""
 
-from hub.models.access import ApiKey
+from hub.models.access import AdminLink, ApiKey, Audit, LoginAttempt, User, UserSession
 from hub.models.connections import Connection
+from hub.models.delivery import Attempt, Endpoint, Parked, Replay
 from hub.models.events import Change, Counter, Event
+from hub.models.hooks import Hook, Inbound
+from hub.models.policy import Capacity, Holiday, Policy, TimeOff, TriageRule
 from hub.models.portfolio import (
     Assignment,
     Container,
@@ -19,23 +22,43 @@ from hub.models.portfolio import (
     TaskProject,
     Team,
 )
-from hub.models.sync import Coverage, Missing, Seen, SyncPass, SyncRun, SyncSlice
+from hub.models.sync import Coverage, FamiliarPage, Incident, Mark, Missing, Seen, SyncPass, SyncRun, SyncSlice
+from hub.models.views import DUE_MOVED, FINISHED, MILESTONE, STATUS_MOVED
 
 __all__ = [
+    "DUE_MOVED",
+    "FINISHED",
+    "MILESTONE",
+    "STATUS_MOVED",
+    "AdminLink",
     "ApiKey",
     "Assignment",
+    "Attempt",
+    "Audit",
+    "Capacity",
     "Change",
     "Connection",
     "Container",
     "Counter",
     "Coverage",
     "Dependency",
+    "Endpoint",
     "Event",
+    "FamiliarPage",
     "Field",
+    "Holiday",
+    "Hook",
     "Identity",
+    "Inbound",
+    "Incident",
+    "LoginAttempt",
+    "Mark",
     "Missing",
+    "Parked",
+    "Policy",
     "Project",
     "Raw",
+    "Replay",
     "Section",
     "Seen",
     "Status",
@@ -47,4 +70,8 @@ __all__ = [
     "Task",
     "TaskProject",
     "Team",
+    "TimeOff",
+    "TriageRule",
+    "User",
+    "UserSession",
 ]

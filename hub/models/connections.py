@@ -16,7 +16,8 @@ class Connection(Base):
     """``realm`` is the namespace of all ids read through it: uuid5 of tool, base URL and (where the tool has one) account, fixed at the first check.
 
     state: active, paused, broken (a person must act), detached (removed, its rows kept). ``options``: the admin's mapping choices. ``checked``: what
-    the last check found. ``lease_*``: the one run that may read this connection now.
+    the last check found. ``lease_*``: the one run that may read this connection now. ``signing_secret``: sealed, what the vendor signs an app's webhooks
+    with. ``hooks_checked_at``: when its webhooks were last compared with what the vendor has; null asks for that soon.
     """
 
     __tablename__ = "connection"
@@ -27,6 +28,7 @@ class Connection(Base):
     base_url: Mapped[str]
     auth_kind: Mapped[str] = mapped_column(default="personal_token")
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    signing_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     realm: Mapped[UUID | None]
     scope: Mapped[dict[str, Any]] = mapped_column(default=dict)
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -40,3 +42,4 @@ class Connection(Base):
     last_synced_at: Mapped[datetime | None]
     next_sync_at: Mapped[datetime | None]
     history_from: Mapped[datetime | None]
+    hooks_checked_at: Mapped[datetime | None]

@@ -37,21 +37,24 @@ class Change(Base):
 
 
 class Event(Base):
-    """One line of the log; ``sequence`` is commit order. cause: change, remap, scope, repair, write."""
+    """One line of the log; ``sequence`` is commit order. cause: change, remap, scope, repair, write. ``connection_id`` null: of the hub itself.
+
+    ``data``: changed, before, after, and what was known of the entity then (``events.Subject``): object, project_ids, external_id, url, was, version.
+    """
 
     __tablename__ = "event"
 
     sequence: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
     id: Mapped[UUID] = mapped_column(unique=True)
     type: Mapped[str]
-    connection_id: Mapped[UUID]
+    connection_id: Mapped[UUID | None]
     entity: Mapped[str]
-    entity_id: Mapped[UUID]
+    entity_id: Mapped[UUID] = mapped_column(index=True)
     change_set: Mapped[UUID]
     cause: Mapped[str]
     occurred_at: Mapped[datetime | None]
     occurred_after: Mapped[datetime | None]
-    recorded_at: Mapped[datetime]
+    recorded_at: Mapped[datetime] = mapped_column(index=True)
     actor_id: Mapped[UUID | None]
     data: Mapped[dict[str, Any]]
 

@@ -17,7 +17,7 @@ from hub.db import Base
 
 class Synced:
     """What every synced row has. ``digest``: of the raw body, the mapping context and the mapping version.
-    ``deleted_how`` is the evidence of a tombstone."""
+    ``deleted_how`` is the evidence of a tombstone, or that a single task was hidden because the tool refuses it by id."""
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[UUID] = mapped_column(index=True)

@@ -6,14 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base
 
 
 class SyncRun(Base):
-    """One attempt to bring a connection up to date. state: queued, running, complete, partial, deferred, failed, cancelled."""
+    """One attempt to bring a connection up to date. state: queued, running, complete, partial, deferred, failed, cancelled.
+
+    ``kind``: how much was asked for, and once it runs, how much it reads: touch (what a webhook named), poll (edits, creations), structure (containers,
+    archives, moves, told deletions too), full (everything).
+    """
 
     __tablename__ = "sync_run"
 
@@ -22,6 +26,7 @@ class SyncRun(Base):
     pass_id: Mapped[UUID | None]
     reason: Mapped[str]
     full: Mapped[bool] = mapped_column(default=True)
+    kind: Mapped[str] = mapped_column(default="full", server_default="full")
     baseline: Mapped[bool] = mapped_column(default=False)
     state: Mapped[str]
     queued_at: Mapped[datetime] = mapped_column(index=True)
@@ -38,13 +43,15 @@ class SyncRun(Base):
 
 
 class SyncPass(Base):
-    """One reading of everything; may take several runs. Complete once every slice is done; older than 24 h it is given up and begun anew."""
+    """One reading; may take several runs. Complete once every slice is done; older than 24 h it is given up and begun anew. ``kind``: full (everything,
+    numbered without a gap that matters: two in a row prove an absence), structure, poll or touch (what changed; leaves no slices behind)."""
 
     __tablename__ = "sync_pass"
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[UUID] = mapped_column(index=True)
     number: Mapped[int]
+    kind: Mapped[str] = mapped_column(default="full", server_default="full")
     started_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
     state: Mapped[str]
@@ -53,7 +60,8 @@ class SyncPass(Base):
 class SyncSlice(Base):
     """A slice of a pass and its position. state: open, done, failed (read again by the next run), refused (a person must act).
 
-    ``failures``: runs of this pass that it failed in; one that fails time and again must not hold up everything else.
+    ``failures``: runs of this pass that it failed in; one that fails time and again must not hold up everything else. ``root``: named by the
+    connector at the beginning, not opened by a page.
     """
 
     __tablename__ = "sync_slice"
@@ -69,6 +77,7 @@ class SyncSlice(Base):
     state: Mapped[str]
     pages: Mapped[int] = mapped_column(default=0)
     failures: Mapped[int] = mapped_column(default=0)
+    root: Mapped[bool] = mapped_column(default=False, server_default=false())
     error: Mapped[str | None]
 
 
@@ -83,6 +92,45 @@ class Seen(Base):
     page: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     ids: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class FamiliarPage(Base):
+    """A page of tasks that may be known again in the next full pass. ``fingerprint``: of the answer and of how it was read. ``rows``: one digest of
+    the digests that its rows got. ``cursor``: {"at": the slice's cursor behind it, or null}."""
+
+    __tablename__ = "familiar_page"
+
+    pass_id: Mapped[UUID] = mapped_column(primary_key=True)
+    slice_key: Mapped[str] = mapped_column(primary_key=True)
+    page: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    rows: Mapped[bytes] = mapped_column(LargeBinary)
+    cursor: Mapped[dict[str, Any]]
+
+
+class Mark(Base):
+    """Where a feed of changes stands: {"at": the connector's own JSON}, kept in the transaction of the page that it comes with."""
+
+    __tablename__ = "mark"
+
+    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[dict[str, Any]]
+    moved_at: Mapped[datetime]
+
+
+class Incident(Base):
+    """Something wrong that an admin should know of until it is mended. kind: drift (a full reading found what no feed had told)."""
+
+    __tablename__ = "incident"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    connection_id: Mapped[UUID] = mapped_column(index=True)
+    kind: Mapped[str]
+    container_id: Mapped[UUID | None]
+    detail: Mapped[str]
+    opened_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
 
 
 class Missing(Base):

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Dialect
+from sqlalchemy import Date, Dialect, Uuid
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from hub.db import UtcDateTime
+
 Convert = Callable[[Any], Any]
+ID_BYTES = 16
 CHUNK = 1000
 """Rows taken from the driver at once while streaming."""
 
@@ -34,10 +38,16 @@ class _Upsert:
         if self.defaults:
             rows = [self.defaults | row for row in rows]
         if self.positional:
-            values: Any = [tuple([row[name] if convert is None else convert(row[name]) for name, convert in self.columns]) for row in rows]
+            values: Any = list(zip(*[_column(rows, name, convert) for name, convert in self.columns], strict=True))
         else:
             values = [{name: row[name] if convert is None else convert(row[name]) for name, convert in self.columns} for row in rows]
         session.connection().exec_driver_sql(self.sql, values)
+
+
+def _column(rows: Sequence[dict[str, Any]], name: str, convert: Convert | None) -> list[Any]:
+    """One column of all rows: a loop per column costs a third of a loop per row."""
+    values = [row[name] for row in rows]
+    return values if convert is None else [convert(value) for value in values]
 
 
 _upserts: dict[tuple[str, tuple[str, ...], tuple[str, ...], str], _Upsert] = {}
@@ -67,20 +77,83 @@ def _build(table: Any, columns: tuple[str, ...], keep: tuple[str, ...], dialect:
 
 
 def _converter(table: Any, column: str, dialect: Dialect) -> Convert | None:
-    convert: Convert | None = table.c[column].type._cached_bind_processor(dialect)
+    kind = table.c[column].type
+    if dialect.name == "sqlite" and type(kind) in _SQLITE:
+        return _SQLITE[type(kind)]
+    convert: Convert | None = kind._cached_bind_processor(dialect)
     return convert
+
+
+def _id(value: UUID | None) -> str | None:
+    return None if value is None else value.hex
+
+
+def _instant(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is not UTC:
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: give it a time zone")
+        value = value.astimezone(UTC)
+    return value.isoformat(" ", "microseconds")[:26]
+
+
+def _day(value: date | None) -> str | None:
+    return None if value is None else value.isoformat()
+
+
+_SQLITE: dict[type, Convert] = {Uuid: _id, UtcDateTime: _instant, Date: _day}
+"""What SQLAlchemy's own converters give for these types, in a fifth of their time (a test compares them)."""
 
 
 def digests(session: Session, table: Any, ids: Iterable[UUID]) -> dict[UUID, tuple[bytes, bool]]:
     """{id: (digest, whether the row is marked as deleted or hidden)} of those that are held."""
     hidden = "deleted_at IS NOT NULL" + (" OR access_lost_at IS NOT NULL" if "access_lost_at" in table.c else "")
-    if session.get_bind().dialect.name == "postgresql":
-        found = session.connection().exec_driver_sql(f"SELECT id, digest, {hidden} FROM {table.name} WHERE id = ANY(%s)", (list(ids),))  # noqa: S608  our own names
+    by_key, found = _among(session, table, f"digest, {hidden}", ids)
+    if by_key is None:
         return {row[0]: (bytes(row[1]), row[2]) for row in found}
-    by_text = {each.hex: each for each in ids}
-    sql = f"SELECT id, digest, {hidden} FROM {table.name} WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608  our own names
-    found = session.connection().exec_driver_sql(sql, (orjson.dumps(list(by_text)).decode(),))
-    return {by_text[row[0]]: (row[1], bool(row[2])) for row in found}
+    return {by_key[row[0]]: (row[1], bool(row[2])) for row in found}
+
+
+def standing(session: Session, table: Any, ids: bytes) -> list[bytes]:
+    """The digests, in the order of the ids, of those of the rows (16 bytes each, joined) that are neither deleted nor hidden."""
+    shown = "deleted_at IS NULL" + (" AND access_lost_at IS NULL" if "access_lost_at" in table.c else "")
+    sql = f"SELECT digest FROM {table.name} WHERE {shown} AND id "  # noqa: S608  our own names
+    keys, width = ids.hex(), 2 * ID_BYTES
+    wanted = [keys[start : start + width] for start in range(0, len(keys), width)]
+    if session.get_bind().dialect.name == "postgresql":
+        found = session.connection().exec_driver_sql(sql + "= ANY(%s::uuid[]) ORDER BY id", (wanted,))
+        return [bytes(row[0]) for row in found]
+    sql += "IN (SELECT value FROM json_each(?)) ORDER BY id"
+    return [row[0] for row in session.connection().exec_driver_sql(sql, (orjson.dumps(wanted).decode(),))]
+
+
+def by_ids(session: Session, table: Any, columns: Sequence[str], ids: Iterable[UUID]) -> list[tuple[Any, ...]]:
+    """(id, *columns) of those rows that are held."""
+    by_key, found = _among(session, table, ", ".join(columns), ids)
+    if by_key is None:
+        return [tuple(row) for row in found]
+    dialect = session.get_bind().dialect
+    converts = [table.c[name].type._cached_result_processor(dialect, None) or _same for name in columns]
+    return [(by_key[row[0]], *[convert(value) for convert, value in zip(converts, row[1:], strict=True)]) for row in found]
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _among(session: Session, table: Any, columns: str, ids: Iterable[UUID]) -> tuple[dict[str, UUID] | None, Iterable[Any]]:
+    """Rows as the driver gives them, the id first; on SQLite, where ids are text, with a way back to them."""
+    wanted = list(ids)
+    if not wanted:
+        return None, ()
+    sql = f"SELECT id, {columns} FROM {table.name} WHERE id "  # noqa: S608  our own names
+    if session.get_bind().dialect.name == "postgresql":
+        return None, session.connection().exec_driver_sql(sql + "= ANY(%s)", (wanted,))
+    by_text = {each.hex: each for each in wanted}
+    keys = orjson.dumps(list(by_text)).decode()
+    sql += "IN (SELECT value FROM json_each(?))"
+    return by_text, session.connection().exec_driver_sql(sql, (keys,)).fetchall()
 
 
 def live_ids(session: Session, table: Any, connection_id: UUID) -> Iterator[bytes]:

@@ -20,9 +20,9 @@ from sqlalchemy.orm import Session
 from connectors.records import Ref
 from hub import events, models
 from hub.models import Missing, Seen, SyncPass, SyncSlice, Task, TaskProject
-from hub.sync import settle, store
+from hub.sync import relations, runs, settle, store
 from hub.sync.bulk import live_ids
-from hub.sync.diff import Difference, project_events, task_events
+from hub.sync.diff import REFUSED_BY_ID, Difference, left_scope, project_events, task_events
 from hub.sync.ids import Ids
 from hub.sync.rows import TABLES
 from hub.sync.write import Batch
@@ -215,6 +215,7 @@ def bury(batch: Batch, kind: str, entities: Mapping[UUID, str]) -> int:
     table: Any = TABLES[kind]
     rows = session.execute(select(table.__table__).where(table.id.in_(list(entities)), table.deleted_at.is_(None))).mappings().all()
     moved = {"position": batch.position()} if kind == "task" and rows else {}
+    beside = relations.held(session, [row["id"] for row in rows]) if kind == "task" and rows else {}
     by_evidence: dict[str, list[UUID]] = {}
     for old in map(dict[str, Any], rows):
         how = entities[old["id"]]
@@ -222,7 +223,7 @@ def bury(batch: Batch, kind: str, entities: Mapping[UUID, str]) -> int:
         if kind in BY_ID:
             new, changed = old | moved | {"deleted_at": batch.now, "deleted_how": how}, [Difference("deleted_at", None, batch.now)]
             batch.tell(kind, new, old, changed)
-            batch.drafts += (task_events if kind == "task" else project_events)(old, new, changed)
+            batch.drafts += task_events(old, new, changed, beside.get(old["id"])) if kind == "task" else project_events(old, new, changed)
     for how, ids in by_evidence.items():
         session.execute(update(table).where(table.id.in_(ids)).values(deleted_at=batch.now, deleted_how=how, **moved))
     session.execute(delete(Missing).where(Missing.entity_id.in_(list(entities))))
@@ -244,6 +245,21 @@ def orphans(session: Session, connection_id: UUID, candidates: Sequence[UUID], d
             homes.setdefault(row.task_id, set()).add(row.project_id)
         found |= {task for task, projects in homes.items() if projects <= dead}
     return found
+
+
+def leave(batch: Batch, tasks: Sequence[UUID]) -> None:
+    """Hides single tasks that the tool has and refuses by id, and tells it; the caller finishes the batch. Where a container is refused, that is told
+    instead (``lose_access``)."""
+    session = batch.session
+    for part in chunks(tasks):
+        visible = (Task.id.in_(part), Task.access_lost_at.is_(None), Task.deleted_at.is_(None))
+        rows = session.execute(select(Task.__table__).where(*visible)).mappings().all()
+        if not rows:
+            continue
+        marks = {"access_lost_at": batch.now, "deleted_how": REFUSED_BY_ID, "position": batch.position()}
+        beside = relations.held(session, [row["id"] for row in rows])
+        batch.drafts += [left_scope(dict(row), beside.get(row["id"])) for row in rows]
+        session.execute(update(Task).where(Task.id.in_([row["id"] for row in rows])).values(marks))
 
 
 def hide(session: Session, tasks: Sequence[UUID], now: datetime) -> None:
@@ -269,6 +285,24 @@ def lose_access(session: Session, this: SyncPass, ids: Ids, now: datetime) -> se
         return set()
     for _, entity in store.seen_ids(session, this.id, "task"):
         hidden.discard(entity)
+    if this.kind != runs.FULL:  # it did not look everywhere: who is also in a project that can be read stays
+        hidden -= _readable_elsewhere(session, hidden, refused)
     lost = [UUID(bytes=entity) for entity in hidden]
     hide(session, lost, now)
     return set(lost)
+
+
+def _readable_elsewhere(session: Session, tasks: Set[bytes], refused: Set[UUID]) -> set[bytes]:
+    project, coverage = models.Project, models.Coverage
+    elsewhere = (
+        select(TaskProject.task_id, TaskProject.project_id)
+        .join(project, project.id == TaskProject.project_id)
+        .join(coverage, coverage.container_id == project.id)
+        .where(project.deleted_at.is_(None), coverage.refused.is_(None))
+    )
+    return {
+        row.task_id.bytes
+        for part in chunks([UUID(bytes=task) for task in tasks])
+        for row in session.execute(elsewhere.where(TaskProject.task_id.in_(part)))
+        if row.project_id not in refused
+    }

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -16,10 +17,12 @@ from hub.sync.diff import Difference
 from hub.sync.rows import Related
 
 Plain = dict[UUID, Any]
+NOTHING: Plain = {}
+VENDOR = "vendor"
 
 
 class Held:
-    """What the database holds beside one task: {project: (section, rank)}, {assignee: (kind, rank)}, {predecessor: (type, lag, assumed)}."""
+    """What the database holds beside one task: {project: (section, rank)}, {assignee: (kind, rank)}, {predecessor: (type, lag, assumed, origin)}."""
 
     __slots__ = ("assignees", "depends_on", "memberships")
 
@@ -40,16 +43,18 @@ def held(session: Session, tasks: Sequence[UUID]) -> dict[UUID, Held]:
     ):
         found[a.task_id].assignees[a.assignee_id] = (a.kind, a.rank)
     edges = select(Dependency.successor_id, Dependency.predecessor_id, Dependency.type, Dependency.lag_minutes, Dependency.assumed)
-    for d in session.execute(edges.where(Dependency.successor_id.in_(tasks), Dependency.origin == "vendor")):
-        found[d.successor_id].depends_on[d.predecessor_id] = (d.type, d.lag_minutes, d.assumed)
+    for d in session.execute(edges.where(Dependency.successor_id.in_(tasks), Dependency.origin == VENDOR)):
+        found[d.successor_id].depends_on[d.predecessor_id] = (d.type, d.lag_minutes, d.assumed, VENDOR)
     return found
 
 
 def wanted(beside: Related) -> Held:
     made = Held()
     made.memberships = {project: (section, rank) for rank, (project, (section, _, _)) in enumerate(beside.memberships.items())}
-    made.assignees = {assignee: (kind, rank) for rank, (assignee, kind) in enumerate(beside.assignees.items())}
-    made.depends_on = {predecessor: (edge.type.value, edge.lag_minutes, edge.assumed) for predecessor, edge in beside.depends_on.items()}
+    if beside.assignees:
+        made.assignees = {assignee: (kind, rank) for rank, (assignee, kind) in enumerate(beside.assignees.items())}
+    if beside.depends_on:
+        made.depends_on = {predecessor: (edge.type.value, edge.lag_minutes, edge.assumed, VENDOR) for predecessor, edge in beside.depends_on.items()}
     return made
 
 
@@ -71,52 +76,29 @@ def _memberships(found: Held) -> list[list[str | None]]:
 
 
 def _edges(found: Held) -> list[list[Any]]:
-    return sorted(([str(predecessor), kind, lag] for predecessor, (kind, lag, _) in found.depends_on.items()), key=str)
+    return sorted(([str(predecessor), kind, lag] for predecessor, (kind, lag, *_) in found.depends_on.items()), key=str)
 
 
 def keep(session: Session, beside: Mapping[UUID, Related], old: Mapping[UUID, Held]) -> None:
     """Makes the three tables hold exactly what ``beside`` says of its tasks."""
     new = {task: wanted(each) for task, each in beside.items()}
-    empty = Held()
-    _keep_one(
-        session,
-        TaskProject,
-        ("task_id", "project_id"),
-        ("section_id", "rank"),
-        {t: n.memberships for t, n in new.items()},
-        {t: old.get(t, empty).memberships for t in new},
-    )
-    _keep_one(
-        session,
-        Assignment,
-        ("task_id", "assignee_id"),
-        ("kind", "rank"),
-        {t: n.assignees for t, n in new.items()},
-        {t: old.get(t, empty).assignees for t in new},
-    )
-    columns = ("type", "lag_minutes", "assumed")
-    _keep_one(
-        session,
-        Dependency,
-        ("successor_id", "predecessor_id"),
-        columns,
-        {t: n.depends_on for t, n in new.items()},
-        {t: old.get(t, empty).depends_on for t in new},
-    )
+    _keep_one(session, TaskProject, ("task_id", "project_id", "section_id", "rank"), new, old, attrgetter("memberships"))
+    _keep_one(session, Assignment, ("task_id", "assignee_id", "kind", "rank"), new, old, attrgetter("assignees"))
+    edges = ("successor_id", "predecessor_id", "type", "lag_minutes", "assumed", "origin")
+    _keep_one(session, Dependency, edges, new, old, attrgetter("depends_on"))
 
 
 def _keep_one(
-    session: Session, table: Any, keys: tuple[str, str], columns: tuple[str, ...], new: Mapping[UUID, Plain], old: Mapping[UUID, Plain]
+    session: Session, table: Any, columns: tuple[str, ...], new: Mapping[UUID, Held], old: Mapping[UUID, Held], side: Callable[[Held], Plain]
 ) -> None:
-    gone = [(task, other) for task, held_ones in old.items() for other in held_ones.keys() - new[task].keys()]
+    """``columns``: the task's, the other's, then those of the values."""
+    gone, rows = [], []
+    for task, each in new.items():
+        before = side(old[task]) if task in old else NOTHING
+        after = side(each)
+        gone += [(task, other) for other in before if other not in after]
+        rows += [dict(zip(columns, (task, other, *values), strict=True)) for other, values in after.items() if before.get(other) != values]
     if gone:
-        session.execute(delete(table).where(tuple_(getattr(table, keys[0]), getattr(table, keys[1])).in_(gone)))
-    rows = [
-        {keys[0]: task, keys[1]: other, **dict(zip(columns, values, strict=True))}
-        for task, wanted_ones in new.items()
-        for other, values in wanted_ones.items()
-        if old[task].get(other) != values
-    ]
-    if table is Dependency:
-        rows = [each | {"origin": "vendor"} for each in rows]
+        keys = [getattr(table, name) for name in columns[:2]]
+        session.execute(delete(table).where(tuple_(*keys).in_(gone)))
     upsert(session, table.__table__, rows)

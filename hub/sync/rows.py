@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
-from connectors.records import KINDS, CustomValue, Dependency, FieldType, Membership, Option, Record, Ref
+from connectors.records import KINDS, CustomScalar, CustomValue, Dependency, FieldType, Membership, Option, Record, Ref
 from hub import models
 from hub.sync.ids import Ids
 
@@ -26,6 +26,7 @@ TABLES = {
 APART = {"memberships", "assignee_ids", "depends_on"}
 """Fields of a task that live in tables of their own."""
 REFERENCES = (FieldType.PERSON, FieldType.RELATION)
+Convert = Callable[[Any, Ids], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,12 @@ class Related:
 
 def row(record: Record, ids: Ids) -> dict[str, Any]:
     """The record's columns, ready for the database; what lives in other tables is left out."""
-    made = {}
-    for name, get, convert in PLANS[type(record)]:
-        value = get(record)
-        made[name] = value if convert is None or value is None else convert(value, ids)
+    plan = PLANS[type(record)]
+    made = dict(zip(plan.names, plan.get(record), strict=True))
+    for name, convert in plan.converts:
+        value = made[name]
+        if value is not None:
+            made[name] = convert(value, ids)
     return made
 
 
@@ -76,7 +79,7 @@ def _list(values: tuple[str, ...], _ids: Ids) -> list[str]:
 
 
 def _word(value: StrEnum, _ids: Ids) -> str:
-    return value.value
+    return value._value_  # what ``value`` gives, without its descriptor
 
 
 def _options(options: tuple[Option, ...], _ids: Ids) -> list[dict[str, Any]]:
@@ -84,28 +87,39 @@ def _options(options: tuple[Option, ...], _ids: Ids) -> list[dict[str, Any]]:
 
 
 def _values(values: tuple[CustomValue, ...], ids: Ids) -> dict[str, Any]:
-    return {ids.text(value.field_id): _value(value, ids) for value in values}
+    text = ids.text
+    return {text(each.field_id): _several(each.type, each.value, ids) if isinstance(each.value, tuple) else each.value for each in values}
 
 
-def _value(custom: CustomValue, ids: Ids) -> Any:
-    if custom.type in REFERENCES and isinstance(custom.value, tuple):
-        return [ids.text(str(ref)) for ref in custom.value]
-    return list(custom.value) if isinstance(custom.value, tuple) else custom.value
+def _several(kind: FieldType, values: tuple[CustomScalar, ...], ids: Ids) -> list[CustomScalar]:
+    return [ids.text(str(ref)) for ref in values] if kind in REFERENCES else list(values)
 
 
 WORDS = {"kind", "category", "type", "priority"}
 
 
-def _converter(kind: str, name: str) -> Callable[[Any, Ids], Any] | None:
+def _converter(kind: str, name: str) -> Convert | None:
     if name == "id" or (name.endswith("_id") and name != "external_id"):
         return _one
     if (kind, name) == ("status", "type"):
         return None  # the vendor's word, already a string
-    special: dict[str, Callable[[Any, Ids], Any]] = {"member_ids": _many, "tags": _list, "options": _options, "custom_fields": _values}
+    special: dict[str, Convert] = {"member_ids": _many, "tags": _list, "options": _options, "custom_fields": _values}
     return special.get(name) or (_word if name in WORDS else None)
 
 
-PLANS: dict[type, list[tuple[str, Callable[[Any], Any], Callable[[Any, Ids], Any] | None]]] = {
-    record: [(f.name, attrgetter(f.name), _converter(kind, f.name)) for f in fields(record) if f.name not in APART] for kind, record in KINDS.items()
-}
-"""How to turn each record into its row, worked out once at import."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to turn one kind of record into its row. ``get``: all columns at once."""
+
+    names: tuple[str, ...]
+    get: Callable[[Any], tuple[Any, ...]]
+    converts: tuple[tuple[str, Convert], ...]
+
+
+def _plan(kind: str, record: type[Record]) -> Plan:
+    names = tuple(f.name for f in fields(record) if f.name not in APART)
+    return Plan(names, attrgetter(*names), tuple((name, convert) for name in names if (convert := _converter(kind, name)) is not None))
+
+
+PLANS = {record: _plan(kind, record) for kind, record in KINDS.items()}
+"""Worked out once at import."""

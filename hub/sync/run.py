@@ -1,11 +1,13 @@
 """One run: open the connection, read what its pass still lacks, keep it page by page, verify, close the pass.
 
+How much it reads is its kind (``pace.py``): everything, or what feeds and webhooks say has changed. Both go the same way, page by page.
+
 Killed at any point, the next run goes on at the last kept page. A run never sleeps on a long wait: it ends as ``deferred`` and says when it goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,25 +16,31 @@ from uuid import UUID
 
 import anyio
 from anyio.to_thread import run_sync
-from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from connectors.base import Connector, Page, Slice
+from connectors.base import Cadence, Connector, Page, Slice
 from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound, RateLimited, Refused
 from connectors.http import Client
 from connectors.records import Ref
 from hub import log
 from hub.connections import ConnectionProblem, Opened, accept, adopt, opened
 from hub.db import Database
+from hub.events import position
 from hub.models import Connection, SyncPass, SyncRun
 from hub.settings import Settings
-from hub.sync import coverage, finish, runs, settle, store, write
+from hub.sync import catchup, coverage, finish, inbox, marks, pace, runs, settle, store, write
+from hub.sync.bridge import across
+from hub.sync.familiar import Familiar
 from hub.sync.ids import Ids
+from hub.sync.judge import Judge
 from hub.sync.reader import Arrival, Arrived, Ended, Reader
 from hub.sync.runs import Outcome
 from hub.vault import Vault, VaultError
 
 RETRY_AFTER = timedelta(minutes=5)
 """When a partial or failed run is tried again, if the connection's own interval is longer."""
+INBOX = 2_000
+"""Calls of webhooks that one run looks into; the others wait for the next."""
 INTERRUPTED = "interrupted; the next sync goes on from the last kept page"
 
 
@@ -74,6 +82,7 @@ class Work:
     accept_deletions: bool = False
     account: write.Account | None = None
     this: SyncPass | None = None
+    familiar: Familiar = field(default_factory=Familiar)
     first: bool = False
     proved: set[UUID] = field(default_factory=set)
     pages: dict[str, int] = field(default_factory=dict)
@@ -83,6 +92,12 @@ class Work:
     troubled: set[str] = field(default_factory=set)
     structured: bool = False
     seen_before: int = 0
+    since: int = 0
+    resumed: bool = False
+    archived: frozenset[UUID] = frozenset()
+    gone: dict[str, set[UUID]] = field(default_factory=dict)
+    parents: set[UUID] = field(default_factory=set)
+    touched: Sequence[tuple[int, Sequence[Ref]]] = ()
 
     @classmethod
     def begin(cls, tools: Tools, run_id: UUID, connection_id: UUID, holder: str, client: Client) -> Work | Outcome:
@@ -149,23 +164,45 @@ class Work:
             run = session.get_one(SyncRun, self.run_id)
             if connection.realm is None:
                 raise BadResponse("the connection has no realm after its check")
-            self.this, fresh = store.open_pass(session, connection.id, tools.now(), anew=self.anew)
+            kind = pace.kind_of(session, connection, run.kind, tools.now(), tools.settings)
+            self.this, fresh = store.open_pass(session, connection.id, kind, tools.now(), anew=self.anew)
             self.first = connection.history_from is None
+            self.since = position(session, "position")
+            self.resumed = fresh and store.has_slices(session, self.this.id)
             self.account = write.Account(connection.id, Ids(connection.realm), self.connector.mapping_version, tools.settings.keep_raw)
             self.account.categories = write.load_categories(session, connection.id)
             self.account.archived_projects = settle.archived_projects(session, connection.id)
+            self.archived = frozenset(self.account.archived_projects)
             self.proved = coverage.proved(session, connection.id)
+            self.familiar = Familiar((self.connector.mapping_version, self.opened.options))
+            if kind == runs.FULL:
+                self.familiar.load(session, store.last_complete(session, connection.id))
+            self.connector.know(marks.known(session, connection.id, marks.recalling(tools.database, self.account.ids), self.familiar.recognise))
             if fresh:
-                store.add_slices(session, self.this.id, self.connector.roots(self.opened.scope))
-            runs.start(session, run, self.this.id, tools.now(), baseline=self.first)
+                store.add_slices(session, self.this.id, self._roots(session, kind), root=True)
+            runs.start(session, run, self.this, tools.now(), baseline=self.first)
             self.seen_before = store.count_seen(session, self.this.id, "task")
             self._cover(store.covered(session, self.this.id))
             positions = store.to_read(session, self.this.id)
             self.pages = {position.piece.key: position.pages for position in positions}
             return positions
 
+    def _roots(self, session: Session, kind: str) -> Sequence[Slice]:
+        """What the connector is asked to begin with. A webhook's word on anything but a task is looked up in the tree."""
+        if kind == runs.FULL:
+            return self.connector.roots(self.opened.scope)
+        self.touched = inbox.take(session, self.opened.id, INBOX)
+        if kind == runs.TOUCH and any(not ref.startswith("task:") for _, refs in self.touched for ref in refs):
+            kind = runs.STRUCTURE
+        self.structured = kind != runs.STRUCTURE
+        cadences = {runs.POLL: (Cadence.POLL,), runs.STRUCTURE: (Cadence.STRUCTURE, Cadence.POLL)}.get(kind, ())
+        return [piece for cadence in cadences for piece in self.connector.feeds(cadence, self.opened.scope)]
+
     async def _keep(self, arrival: Arrival) -> Sequence[store.Position]:
-        opened_ones = await (run_sync(self._keep_page, arrival) if isinstance(arrival, Arrived) else run_sync(self._end_slice, arrival))
+        if isinstance(arrival, Arrived):
+            opened_ones = await across(self.tools.database, self._keep_page, arrival)
+        else:
+            opened_ones = await across(self.tools.database, self._end_slice, arrival)
         self._show("reading")
         return opened_ones
 
@@ -177,14 +214,16 @@ class Work:
         with self.tools.database.writing() as session:
             now = self.tools.now()
             batch = write.Batch(session, account, now, partial(self._is_baseline, frozenset(account.ids(ref) for ref in piece.covers)))
-            entries = write.entries_of(account, self.connector, page.items)
-            write.keep(batch, entries, self._describe(page))
-            batch.finish()
-            seen = {kind: [entry.id for entry in found] for kind, found in entries.items()}
+            seen = self._keep_items(session, arrival, batch)
             kept = store.Kept(piece.key, self.pages[piece.key], page.cursor, seen, page.refused, understood=self._understood(piece, batch.tally))
             store.move(session, this.id, kept)
             fresh = store.add_slices(session, this.id, page.opens)
+            if page.marks:
+                anew = self._full or piece.covers  # a reading of a whole project only begins feeds, it does not move them
+                (marks.add if anew else marks.move)(session, account.connection_id, page.marks, now)
             runs.renew_lease(session, account.connection_id, self.holder, now)
+        for ref in page.gone:
+            self.gone.setdefault(ref.partition(":")[0], set()).add(account.ids(ref))
         self.pages[piece.key] += 1
         self.slices_done += page.cursor is None
         self._count(batch.tally, page.refused)
@@ -194,6 +233,21 @@ class Work:
             self.pages[each.key] = 0
             self._cover(each.covers)
         return [store.Position(each, None, 0) for each in fresh]
+
+    def _keep_items(self, session: Session, arrival: Arrived, batch: write.Batch) -> Mapping[str, Sequence[UUID]]:
+        """Returns what the page brought that is not written down yet as seen, by kind."""
+        piece, page, account, number = arrival.piece, arrival.page, self._account(), self.pages[arrival.piece.key]
+        if page.again:
+            batch.tally.unchanged += self.familiar.repeat(session, self._pass(), piece, number, page)
+            return {}
+        batch.told = {account.ids(ref): (told.at, account.ids(told.actor) if told.actor else None) for ref, told in page.told.items()}
+        entries = write.entries_of(account, self.connector, page.items)
+        write.keep(batch, entries, self._describe(page))
+        batch.finish()
+        if self._full and self._understood(piece, batch.tally):
+            brought = {kind: {entry.id: entry.digest for entry in found} for kind, found in entries.items()}
+            self.familiar.keep(session, self._pass(), piece, number, page, brought)
+        return {kind: [entry.id for entry in found] for kind, found in entries.items()}
 
     def _cover(self, refs: Iterable[Ref]) -> None:
         self.covered |= {self._account().ids(ref) for ref in refs}
@@ -226,14 +280,14 @@ class Work:
         self.structured = True
 
     def _is_baseline(self, covers: frozenset[UUID], home: UUID | None) -> bool:
-        """Whether things seen for the first time tell no event: a slice's first complete pass only says how things are."""
+        """Whether things seen for the first time tell no event: the first complete reading of a project only says how things are."""
         if self.first:
             return True
-        if home in self.proved:
-            return False
-        if home in (covers or self.covered):  # a slice that covers nothing reads subtasks: they are as new as the project they lie in
-            return True
-        return bool(covers) and not covers & self.proved
+        if home is not None:
+            return home not in self.proved
+        if covers:
+            return not covers & self.proved
+        return bool(self.covered - self.proved)  # a subtask whose parent is still to come, while a new project is being read
 
     async def _verify(self) -> ConnectorError | None:
         """Reads the subtasks of every parent that has more of them than were seen, level by level, until the counts agree or were read directly."""
@@ -249,21 +303,36 @@ class Work:
 
     def _short_of_children(self) -> Sequence[store.Position]:
         with self.tools.database.reading() as session:  # looks at every task: nobody else's writing waits for that
-            refs = finish.short_of_children(session, self._pass())
-        if not refs:
+            short = (finish if self._full else catchup).short_of_children(session, self._pass())
+        short = {parent: ref for parent, ref in short.items() if parent not in self.parents}
+        if not short:
             return []
+        self.parents |= short.keys()
         with self.tools.database.writing() as session:
-            fresh = store.add_slices(session, self._pass().id, [self.connector.children(ref) for ref in refs])
+            fresh = store.add_slices(session, self._pass().id, [self.connector.children(ref) for ref in short.values()])
         for piece in fresh:
             self.pages[piece.key] = 0
         return [store.Position(piece, None, 0) for piece in fresh]
 
     async def _finish(self) -> None:
         self._show("finishing")
-        closing = finish.Closing(
-            self.tools.database, self.connector, self._account(), self._pass(), self.holder, self.tools.now, self.tools.settings.tombstone_share
-        )
+        share, baseline = self.tools.settings.tombstone_share, partial(self._is_baseline, frozenset())
+        judge = Judge(self.tools.database, self.connector, self._account(), self._pass(), self.holder, self.tools.now, share, baseline)
+        if self._full:
+            self.deleted = await finish.Closing(judge).go(self.outcome, accept_deletions=self.accept_deletions)
+            return
+        changed = await run_sync(self._has_changed)
+        near = None if self.resumed else settle.Near(self.opened.id, self.since, frozenset())
+        closing = catchup.CatchUp(judge, near, changed, self.archived, self.touched, self.gone, self.parents)
         self.deleted = await closing.go(self.outcome, accept_deletions=self.accept_deletions)
+
+    @property
+    def _full(self) -> bool:
+        return self._pass().kind == runs.FULL
+
+    def _has_changed(self) -> bool:
+        with self.tools.database.reading() as session:
+            return self.resumed or position(session, "position") > self.since
 
     def _stop(self, error: ConnectorError | ConnectionProblem) -> None:
         """The run ends here as a whole."""
@@ -290,8 +359,9 @@ class Work:
             with tools.database.writing() as session:
                 return runs.give_up(session, self.run_id, self.outcome, tools.now())
         with tools.database.writing() as session:
-            interval = session.scalar(select(Connection.interval_seconds).where(Connection.id == self.opened.id))
-            pause = timedelta(seconds=interval) if interval else tools.settings.sync_interval
+            pause = pace.pause(session, session.get_one(Connection, self.opened.id), tools.now(), tools.settings)
+            if sum(counts[name] for name in ("created", "updated", "deleted")):
+                pause = min(pause, tools.settings.sync_interval)
             if self.outcome.state == "failed" or (self.this is not None and store.is_open(session, self.this.id)):
                 pause = min(pause, RETRY_AFTER)  # there is something left that a repetition may mend
             runs.end(session, self.run_id, self.outcome, counts, tools.now(), tools.now() + pause)
@@ -299,8 +369,8 @@ class Work:
 
     def _unchanged(self) -> int:
         """Different tasks that this run read and found as they were: one that is listed in three projects counts once."""
-        if self.this is None:
-            return 0
+        if self.this is None or not self._full:
+            return self.tally.unchanged
         with self.tools.database.reading() as session:
             seen = store.count_seen(session, self.this.id, "task") - self.seen_before
         return max(0, seen - self.tally.created - self.tally.updated)

@@ -17,8 +17,11 @@ from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub import events
-from hub.events import Draft, EventType
+from hub.events import Draft, EventType, Subject
 from hub.models import Connection, SyncPass, SyncRun, Task
+
+TOUCH, POLL, STRUCTURE, FULL = KINDS = ("touch", "poll", "structure", "full")
+"""How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. Each includes the one before."""
 
 LEASE = timedelta(seconds=90)
 FINAL = ("complete", "partial", "deferred", "failed", "cancelled")
@@ -66,13 +69,14 @@ def _has_died(holder: str) -> bool:
     return False
 
 
-def queue(session: Session, connection_id: UUID, reason: str, now: datetime, *, full: bool = True) -> SyncRun:
-    """A queued run; one that waits already is returned instead of a second one."""
+def queue(session: Session, connection_id: UUID, reason: str, now: datetime, *, kind: str = FULL) -> SyncRun:
+    """A queued run; one that waits already is returned instead of a second one, and then reads what both were to read."""
     waiting = session.scalars(select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.state == "queued")).first()
     if waiting:
-        waiting.full = waiting.full or full
+        waiting.kind = max(waiting.kind, kind, key=KINDS.index)
+        waiting.full = waiting.kind == FULL
         return waiting
-    made = SyncRun(id=uuid4(), connection_id=connection_id, reason=reason, full=full, state="queued", queued_at=now, errors=[])
+    made = SyncRun(id=uuid4(), connection_id=connection_id, reason=reason, kind=kind, full=kind == FULL, state="queued", queued_at=now, errors=[])
     session.add(made)
     session.flush()
     return made
@@ -115,13 +119,14 @@ def give_lease_back(session: Session, connection_id: UUID, holder: str) -> None:
     )
 
 
-def start(session: Session, run: SyncRun, pass_id: UUID, now: datetime, *, baseline: bool) -> None:
+def start(session: Session, run: SyncRun, this: SyncPass, now: datetime, *, baseline: bool) -> None:
     """Marks a run as running, and older ones of the connection that were left running as failed: their process died."""
     stale = update(SyncRun).where(SyncRun.connection_id == run.connection_id, SyncRun.state == "running", SyncRun.id != run.id)
     session.execute(
         stale.values(state="failed", ended_at=now, errors=["interrupted: its process ended before the run did; the next run goes on from there"])
     )
-    run.state, run.started_at, run.pass_id, run.baseline = "running", now, pass_id, baseline
+    run.state, run.started_at, run.pass_id, run.baseline = "running", now, this.id, baseline
+    run.kind, run.full = this.kind, this.kind == FULL
 
 
 def give_up(session: Session, run_id: UUID, outcome: Outcome, now: datetime) -> None:
@@ -180,4 +185,5 @@ def _say(connection: Connection, run: SyncRun, outcome: Outcome) -> list[Draft]:
 
 
 def _draft(kind: EventType, connection: Connection, after: dict[str, Any]) -> Draft:
-    return Draft(kind, "connection", connection.id, {"changed": [], "before": {}, "after": after})
+    known = Subject(state={"id": str(connection.id), "name": connection.name, "tool": connection.tool})
+    return Draft(kind, "connection", connection.id, {"changed": [], "before": {}, "after": after}, subject=known)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, false, func, or_, select, update
+from sqlalchemy import CompoundSelect, Select, and_, bindparam, false, func, or_, select, union, update
 from sqlalchemy.orm import Session, aliased
 
 from hub import events, log
@@ -71,10 +72,27 @@ def under(session: Session, connection_id: UUID, containers: Set[UUID]) -> set[U
     return {project.id for project in projects if lies_in(project.container_id)}
 
 
-def settle_tasks(session: Session, connection_id: UUID) -> int:
-    """Lets tasks follow their project and ancestors, level by level; returns how many rows changed."""
-    _settle(session, _miscounted(connection_id), "status_category")
-    return _settle(session, _homeless(connection_id), "project_id") + _settle(session, _unarchived(connection_id), "archived_effective")
+def settle_tasks(session: Session, connection_id: UUID, near: Near | None = None) -> int:
+    """Lets tasks follow their project and ancestors, level by level; returns how many rows changed. ``near``: looks only there."""
+    _settle(session, _miscounted(connection_id), "status_category", near)
+    return _settle(session, _homeless(connection_id), "project_id", near) + _settle(session, _unarchived(connection_id), "archived_effective", near)
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """The tasks that a run may have unsettled: those written since ``position`` (each round of settling writes, too), their subtasks, and what lies
+    in ``projects``. So a run that read little looks at little."""
+
+    connection_id: UUID
+    position: int
+    projects: Set[UUID]
+
+    def tasks(self) -> CompoundSelect[Any]:
+        parent = aliased(Task)
+        written = select(Task.id).where(Task.connection_id == self.connection_id, Task.position > self.position)
+        below = select(Task.id).join(parent, parent.id == Task.parent_id).where(parent.position > self.position)
+        inside = select(Task.id).where(Task.project_id.in_(self.projects))
+        return union(written, below, inside)
 
 
 def _miscounted(connection_id: UUID) -> Select[UUID, str]:
@@ -109,9 +127,11 @@ def _unarchived(connection_id: UUID) -> Select[UUID, bool]:
     )
 
 
-def _settle(session: Session, wanted: Select[UUID, Any], column: str) -> int:
+def _settle(session: Session, wanted: Select[UUID, Any], column: str, near: Near | None) -> int:
     """Repeats ``wanted`` (task id, the value it should have) until nothing differs: each round settles one more
     level. The same tasks twice in a row are a circle."""
+    if near is not None:
+        wanted = wanted.where(Task.id.in_(near.tasks()))
     follow = update(Task).where(Task.id == bindparam("task")).values({column: bindparam("value"), "position": bindparam("place")})
     total, before = 0, None
     while (found := session.execute(wanted).all()) and (touched := {row[0] for row in found}) != before:

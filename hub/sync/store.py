@@ -12,21 +12,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Select, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from connectors.base import Json, Slice
+from connectors.base import STRUCTURE, Json, Slice
 from connectors.errors import ConnectorError, NotFound, Refused
 from connectors.records import Ref
-from hub.models import Missing, Seen, SyncPass, SyncSlice
-from hub.sync.bulk import upsert
+from hub.models import FamiliarPage, Missing, Seen, SyncPass, SyncSlice
+from hub.sync.bulk import ID_BYTES, upsert
+from hub.sync.runs import FULL
 
 PASS_LIFE = timedelta(hours=24)
 OPEN, DONE, FAILED, REFUSED = "open", "done", "failed", "refused"
 UNREADABLE = "an object could not be understood"
 ATTEMPTS = 2
 """Runs of one pass that a failing slice is read in; then the pass is closed without it."""
-ID_BYTES = 16
 KEYS_AT_ONCE = 1000
 """Few enough for any database's limit on parameters: a page may open a slice for every task."""
 PARTITION = 100_000
@@ -44,23 +44,55 @@ class Position:
     pages: int
 
 
-def open_pass(session: Session, connection_id: UUID, now: datetime, *, anew: bool) -> tuple[SyncPass, bool]:
-    """The pass to go on with, and whether it is a new one."""
-    found = session.scalars(select(SyncPass).where(SyncPass.connection_id == connection_id, SyncPass.state == OPEN)).first()
+def open_pass(session: Session, connection_id: UUID, kind: str, now: datetime, *, anew: bool = False) -> tuple[SyncPass, bool]:
+    """The pass to go on with, and whether its roots are still to be named. A full one goes on with all that it has; any other begins at the marks
+    again, and keeps only the slices that its pages had opened and nobody has read."""
+    found = open_full(session, connection_id) if kind == FULL else _open_other(session, connection_id)
     if found and not anew and now - found.started_at < PASS_LIFE:
-        return found, False
+        if kind == FULL:
+            return found, False
+        _keep_opened(session, found.id)
+        found.kind, found.started_at = kind, now
+        return found, True
     if found:
-        found.state = "abandoned"
-        _forget(session, [found.id])
-        session.execute(delete(Missing).where(Missing.connection_id == connection_id, Missing.since_pass == found.number))
+        _abandon(session, found)
+    if kind == FULL and (other := _open_other(session, connection_id)):
+        _abandon(session, other)  # what its pages had opened is read now
     last = session.scalar(select(func.max(SyncPass.number)).where(SyncPass.connection_id == connection_id)) or 0
-    made = SyncPass(id=uuid4(), connection_id=connection_id, number=last + 1, started_at=now, completed_at=None, state=OPEN)
+    made = SyncPass(id=uuid4(), connection_id=connection_id, number=last + 1, kind=kind, started_at=now, completed_at=None, state=OPEN)
     session.add(made)
     session.flush()
     return made, True
 
 
-def add_slices(session: Session, pass_id: UUID, slices: Sequence[Slice]) -> list[Slice]:
+def open_full(session: Session, connection_id: UUID) -> SyncPass | None:
+    """The full pass that has begun and is not complete."""
+    return session.scalars(_opened(connection_id).where(SyncPass.kind == FULL)).first()
+
+
+def _open_other(session: Session, connection_id: UUID) -> SyncPass | None:
+    return session.scalars(_opened(connection_id).where(SyncPass.kind != FULL)).first()
+
+
+def _opened(connection_id: UUID) -> Select[SyncPass]:
+    return select(SyncPass).where(SyncPass.connection_id == connection_id, SyncPass.state == OPEN)
+
+
+def _abandon(session: Session, found: SyncPass) -> None:
+    found.state = "abandoned"
+    _forget(session, [found.id])
+    session.execute(delete(Missing).where(Missing.connection_id == found.connection_id, Missing.since_pass == found.number))
+
+
+def _keep_opened(session: Session, pass_id: UUID) -> None:
+    """Containers and feeds are read again from where the marks stand now; a project that a page had opened is gone on with."""
+    again = or_(SyncSlice.root, SyncSlice.phase == STRUCTURE)
+    keys = select(SyncSlice.key).where(SyncSlice.pass_id == pass_id, again)
+    session.execute(delete(Seen).where(Seen.pass_id == pass_id, Seen.slice_key.in_(keys)))
+    session.execute(delete(SyncSlice).where(SyncSlice.pass_id == pass_id, again))
+
+
+def add_slices(session: Session, pass_id: UUID, slices: Sequence[Slice], *, root: bool = False) -> list[Slice]:
     """Opens the slices that this pass does not have yet, and returns those."""
     if not slices:
         return []
@@ -82,12 +114,17 @@ def add_slices(session: Session, pass_id: UUID, slices: Sequence[Slice]) -> list
             "cursor": None,
             "state": OPEN,
             "pages": 0,
+            "root": root,
             "error": None,
         }
         for p in fresh
     ]
     upsert(session, SyncSlice.__table__, rows)
     return fresh
+
+
+def has_slices(session: Session, pass_id: UUID) -> bool:
+    return session.scalar(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id).limit(1)) is not None
 
 
 def to_read(session: Session, pass_id: UUID) -> list[Position]:
@@ -197,10 +234,10 @@ def unread(session: Session, pass_id: UUID) -> bool:
     return session.scalar(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id, again).limit(1)) is not None
 
 
-def last_complete(session: Session, connection_id: UUID) -> SyncPass | None:
-    return session.scalars(
-        select(SyncPass).where(SyncPass.connection_id == connection_id, SyncPass.state == "complete").order_by(SyncPass.number.desc())
-    ).first()
+def last_complete(session: Session, connection_id: UUID, kinds: Sequence[str] = (FULL,)) -> SyncPass | None:
+    """The newest complete pass of these kinds; absence is only ever judged against a full one."""
+    wanted = select(SyncPass).where(SyncPass.connection_id == connection_id, SyncPass.state == "complete", SyncPass.kind.in_(kinds))
+    return session.scalars(wanted.order_by(SyncPass.number.desc()).limit(1)).first()
 
 
 def is_open(session: Session, pass_id: UUID) -> bool:
@@ -208,14 +245,16 @@ def is_open(session: Session, pass_id: UUID) -> bool:
 
 
 def complete(session: Session, this: SyncPass, now: datetime) -> None:
-    """Closes a pass and forgets what older passes saw: only the last complete one is ever compared with."""
+    """Closes a pass and forgets what others saw: only the last complete full one is ever compared with."""
     session.execute(update(SyncPass).where(SyncPass.id == this.id).values(state="complete", completed_at=now))
-    _forget(session, select(SyncPass.id).where(SyncPass.connection_id == this.connection_id, SyncPass.id != this.id))
+    others = select(SyncPass.id).where(SyncPass.connection_id == this.connection_id, SyncPass.id != this.id, SyncPass.state != OPEN)
+    _forget(session, others if this.kind == FULL else [this.id])
 
 
 def _forget(session: Session, passes: Any) -> None:
     """``passes``: ids, or a query of ids: passes are kept for ever, so their number is no number of parameters."""
     session.execute(delete(Seen).where(Seen.pass_id.in_(passes)))
+    session.execute(delete(FamiliarPage).where(FamiliarPage.pass_id.in_(passes)))
     session.execute(delete(SyncSlice).where(SyncSlice.pass_id.in_(passes)))
 
 

@@ -27,9 +27,9 @@ def router() -> APIRouter:
 
 
 def _groups(document: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
-    """{tag: operations}, in the order of the document."""
+    """{tag: operations}, in the order of the document: what is asked of the hub, then what the hub sends."""
     groups: dict[str, list[dict[str, Any]]] = {}
-    for path, methods in document["paths"].items():
+    for path, methods in (*document["paths"].items(), *document.get("webhooks", {}).items()):
         for method, operation in methods.items():
             groups.setdefault(operation["tags"][0], []).append(_operation(method.upper(), path, operation))
     return groups
@@ -42,7 +42,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> dict[str
         "path": path,
         "summary": operation.get("summary", ""),
         "description": operation.get("description", ""),
-        "keyless": "security" not in operation,
+        "keyless": "security" not in operation and path.startswith("/"),  # a webhook is no question to the hub
         "parameters": [
             {
                 "name": each["name"],

@@ -55,17 +55,17 @@ class Hub:
     def id(self, ref: Ref) -> UUID:
         return uuid5(self.realm, ref)
 
-    def queue(self) -> UUID:
+    def queue(self, kind: str = runs.FULL) -> UUID:
         with self.database.writing() as session:
-            return runs.queue(session, self.connection_id, "manual", self.clock()).id
+            return runs.queue(session, self.connection_id, "manual", self.clock(), kind=kind).id
 
-    def sync(self, *, minutes: float = 1, **choices: bool) -> Outcome:
-        """One whole run, begun a minute after the last."""
+    def sync(self, *, minutes: float = 1, kind: str = runs.FULL, **choices: bool) -> Outcome:
+        """One whole run, begun a minute after the last; everything is read unless ``kind`` says less."""
         self.clock.goes_on(minutes=minutes)
         self.vendor.reads.clear()
         self.vendor.looked.clear()
         self.vendor.mapped.clear()
-        outcome = self.engine.sync(self.queue(), **choices)
+        outcome = self.engine.sync(self.queue(kind), **choices)
         assert outcome is not None, "another process holds the connection"
         return outcome
 

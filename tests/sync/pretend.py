@@ -11,7 +11,24 @@ from typing import Any, ClassVar
 import orjson
 from pydantic import TypeAdapter
 
-from connectors.base import ARCHIVED, LIVE, STRUCTURE, Capabilities, Check, Context, Credential, Item, Json, Looked, Page, Scope, Slice
+from connectors.base import (
+    ARCHIVED,
+    LIVE,
+    STRUCTURE,
+    Cadence,
+    Capabilities,
+    Check,
+    Context,
+    Credential,
+    Item,
+    Json,
+    Known,
+    Looked,
+    Page,
+    Scope,
+    Sight,
+    Slice,
+)
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
 from connectors.records import KINDS, Membership, Project, Record, Ref, Status, StatusCategory, Task
@@ -44,7 +61,8 @@ class Vendor:
     make no sense. ``defect``: bodies on which the connector's own code breaks. ``together``: one slice lists all live projects, and ``shut`` ones
     are refused inside its page. ``covers``: what a project's slice says it covers, if not the project. ``lists_subtasks``: subtasks in no project
     come with their root's project, else only by their parent. ``counted``: how many subtasks a task says it has, if not the true number. ``noise``:
-    what a body holds besides, that the hub does not keep. ``reads``: every page that was asked for, as (slice key, place)."""
+    what a body holds besides, that the hub does not keep. ``reads``: every page that was asked for, as (slice key, place). ``journal``: what
+    changed, as (how, reference), which the feed of changes tells; ``full_log``: it has forgotten some of it, so that the feed has a hole."""
 
     held: dict[Ref, Record] = field(default_factory=dict)
     page_size: int = 100
@@ -70,18 +88,27 @@ class Vendor:
     looked: list[Ref] = field(default_factory=list)
     mapped: list[Ref] = field(default_factory=list)
     checks: int = 0
+    journal: list[tuple[str, Ref]] = field(default_factory=list)
+    full_log: bool = False
     before_page: Callable[[str, int], None] = lambda _key, _place: None
     before_lookup: Callable[[Sequence[Ref]], None] = lambda _refs: None
 
     def put(self, *records: Record) -> None:
         self.held |= {record.id: record for record in records}
+        self.journal += [("changed", record.id) for record in records]
 
     def change(self, ref: Ref, **values: Any) -> None:
         self.held[ref] = replace(self.held[ref], **values)
+        self.journal.append(("changed", ref))
 
     def drop(self, *refs: Ref) -> None:
         for ref in refs:
             del self.held[ref]
+            self.journal.append(("gone", ref))
+
+    def untold(self) -> None:
+        """The feed never tells what has changed up to now."""
+        self.journal = [("untold", ref) for _, ref in self.journal]
 
     def fail(self, key: str, error: ConnectorError, *, place: int = 0, times: int = 1) -> None:
         """The page of slice ``key`` that begins at ``place`` fails so many times."""
@@ -137,6 +164,7 @@ class Pretend:
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         self.http = http
+        self.known = Known()
         self.mapping_version = self.vendor.mapping_version
         self.capabilities = Capabilities(self.vendor.concurrency, self.vendor.counts_children, self.vendor.lookup_batch)
 
@@ -156,24 +184,61 @@ class Pretend:
     async def discover(self) -> Sequence[Item]:
         return [self.vendor.item(each.id) for kind in ("container", "project") for each in self.vendor.all(kind)]
 
+    def know(self, known: Known) -> None:
+        self.known = known
+
     def roots(self, scope: Scope) -> Sequence[Slice]:
         return [Slice("structure", "structure", STRUCTURE)]
 
+    def feeds(self, cadence: Cadence, scope: Scope) -> Sequence[Slice]:
+        if cadence is Cadence.STRUCTURE:
+            return [Slice("structure", "structure", STRUCTURE, {"tree": True})]
+        return [Slice("changes", "changes", LIVE, {"since": self.known.marks["changes"]})]
+
     async def read(self, piece: Slice, cursor: Json | None) -> AsyncIterator[Page]:
+        if piece.key == "changes":
+            yield self._changes(piece)
+            return
         vendor, place = self.vendor, cursor["place"] if cursor else 0
+        mark = len(vendor.journal)
         while True:
             vendor.ask(piece.key, place)
             self.http.requests += 1
             items, refused = self._listed(piece)
             first = self._definitions(piece) if place == 0 else []
             opens = self._opens(vendor.all("project")) if piece.phase == STRUCTURE else []
+            if "tree" in piece.args:
+                opens = [each for each in opens if any(self._unread(ref) for ref in each.covers)]
             ends = place + vendor.page_size >= len(items)
             after = None if ends and piece.key not in vendor.short else {"place": place + vendor.page_size}
             page = [vendor.item(ref) for ref in [*first, *items[place : place + vendor.page_size]]]
-            yield Page(page, after, opens, refused if place == 0 else {}, len(items))
+            marks = {"changes": {"place": mark}} if piece.phase == STRUCTURE and place == 0 else {}
+            sight = Sight(self.known, piece, place)
+            if piece.phase != STRUCTURE and sight.of(orjson.dumps([[item.id, item.raw, vendor.context] for item in page])):
+                yield Page((), after, fingerprint=sight.fingerprint, again=True)
+            else:
+                refusals = refused if place == 0 else {}
+                yield Page(page, after, opens, refusals, len(items), marks=marks, fingerprint=sight.fingerprint)
             if ends:
                 return
             place += vendor.page_size
+
+    def _unread(self, ref: Ref) -> bool:
+        found = self.vendor.held[ref]
+        return self.known.projects.get(ref) is not (found.archived if isinstance(found, Project) else None)
+
+    def _changes(self, piece: Slice) -> Page:
+        """Everything since the mark; where the log is full, the projects themselves."""
+        vendor, since = self.vendor, piece.args["since"]["place"]
+        vendor.ask(piece.key, since)
+        self.http.requests += 1
+        marks = {"changes": {"place": len(vendor.journal)}}
+        if vendor.full_log:
+            vendor.full_log = False
+            return Page([], None, self._opens(vendor.all("project")), marks=marks)
+        told = dict.fromkeys(ref for how, ref in vendor.journal[since:] if how != "untold" and not ref.startswith(("container:", "project:")))
+        items = [vendor.item(ref) for ref in told if ref in vendor.held and ref not in vendor.unlisted]
+        return Page(items, None, marks=marks, gone=frozenset(ref for ref in told if ref not in vendor.held and ref.startswith("task:")))
 
     def _listed(self, piece: Slice) -> tuple[list[Ref], Mapping[Ref, ConnectorError]]:
         if piece.phase == STRUCTURE:

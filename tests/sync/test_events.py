@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from connectors.errors import Transient
-from connectors.records import CustomValue, Dependency, FieldType, Identity, StatusCategory, TaskKind
+from connectors.errors import AuthFailed, Refused, Transient
+from connectors.records import CustomValue, Dependency, FieldType, Identity, Priority, StatusCategory, TaskKind
 from connectors.records import Field as Definition
-from hub.models import Change, Event
+from hub import events as log
+from hub.delivery import catalogue, envelope
+from hub.models import Change, Connection, Event
 from tests.sync.conftest import Hub
 from tests.sync.pretend import project, status, task
 
@@ -186,10 +189,11 @@ def test_a_completion_that_the_tool_dates_is_exact(yard: Hub) -> None:
 
 
 @pytest.mark.parametrize("what", ["mapping_version", "context"])
-def test_a_new_mapping_tells_no_task_events_and_leaves_no_changes(yard: Hub, what: str) -> None:
+def test_a_new_mapping_is_told_once_and_of_no_task_and_leaves_no_changes(yard: Hub, what: str) -> None:
     setattr(yard.vendor, what, 2 if what == "mapping_version" else "other columns")
     before = yard.row("task:1").digest
-    assert yard.told(lambda: yard.complete()) == []
+    assert yard.told(lambda: yard.complete()) == [("mapping.changed", yard.connection_id)]
+    assert last(yard, "mapping.changed").cause == "remap"
     assert yard.row("task:1").digest != before
     assert len(yard.vendor.mapped) == len(yard.vendor.held)
     assert yard.dump(["change"]) == {"change": []}
@@ -197,7 +201,9 @@ def test_a_new_mapping_tells_no_task_events_and_leaves_no_changes(yard: Hub, wha
 
 def test_an_edit_that_comes_with_a_new_mapping_is_still_told(yard: Hub) -> None:
     yard.vendor.mapping_version = 2
-    assert told_of(yard, "task:1", title="another word") == ["task.updated"]
+    yard.vendor.change("task:1", title="another word")
+    told = yard.told(lambda: yard.complete())
+    assert [each for each in told if each[0].startswith("task.")] == [("task.updated", yard.id("task:1"))]
 
 
 def test_a_project_tells_health_apart_from_the_rest(yard: Hub) -> None:
@@ -205,3 +211,180 @@ def test_a_project_tells_health_apart_from_the_rest(yard: Hub) -> None:
     assert sorted(kind for kind, _ in yard.told(lambda: yard.complete())) == ["project.health_changed", "project.updated"]
     yard.vendor.change("project:1", vendor_count=7)
     assert yard.told(lambda: yard.complete()) == []
+
+
+def test_subtasks_of_a_new_project_are_silent_though_their_parent_comes_after_them(yard: Hub) -> None:
+    yard.vendor.concurrency, yard.vendor.page_size = 1, 1
+    yard.vendor.put(project("9"), task("92", parent_id="task:91"), task("91", "9"))
+    yard.vendor.covers["project:9"] = ("project:1", "project:9")  # one slice reads old and new projects together
+    assert yard.told(lambda: yard.complete()) == [("project.created", yard.id("project:9")), ("sync.completed", yard.connection_id)]
+    assert yard.row("task:92").project_id == yard.id("project:9")
+
+
+def test_a_new_subtask_is_told_once_with_its_home_though_its_parent_comes_after_it(yard: Hub) -> None:
+    yard.vendor.concurrency, yard.vendor.page_size = 1, 1
+    yard.vendor.put(task("42", parent_id="task:41"), task("41", "1"))
+    told = yard.told(lambda: yard.complete())
+    assert sorted(told[:-1]) == sorted([("task.created", yard.id("task:41")), ("task.created", yard.id("task:42"))])
+    late = next(each for each in yard.events("task.created") if each.entity_id == yard.id("task:42"))
+    assert (late.data["project_ids"], late.data["object"]["parent_id"]) == ([str(yard.id("project:1"))], str(yard.id("task:41")))
+    assert yard.told(lambda: yard.complete()) == []
+
+
+def test_few_new_projects_are_told_each_and_many_as_a_wider_scope(yard: Hub) -> None:
+    yard.vendor.put(*(project(f"few{n}") for n in range(5)))
+    assert [kind for kind, _ in yard.told(lambda: yard.complete())] == ["project.created"] * 5
+    yard.vendor.put(*(project(f"many{n}") for n in range(6)), *(task(f"in{n}", f"many{n % 6}") for n in range(30)))
+    told = yard.told(lambda: yard.complete())
+    assert told == [("connection.scope_changed", yard.connection_id), ("sync.completed", yard.connection_id)]
+    event = last(yard, "connection.scope_changed")
+    assert (event.cause, event.data["after"]["count"]) == ("scope", 6)
+    assert set(event.data["project_ids"]) == {str(yard.id(f"project:many{n}")) for n in range(6)}
+
+
+def test_a_new_project_whose_reading_fails_is_told_once_all_the_same(yard: Hub) -> None:
+    yard.vendor.put(project("9"), task("91", "9"))
+    yard.vendor.fail("project:9", Transient("no answer"))
+    assert ("project.created", yard.id("project:9")) in yard.told(lambda: yard.sync())
+    assert "project.created" not in [kind for kind, _ in yard.told(lambda: yard.complete())]
+
+
+def test_losing_and_regaining_many_projects_is_one_event_each(hub: Hub) -> None:
+    hub.vendor.put(*(project(str(n)) for n in range(8)), *(task(str(n), str(n % 8)) for n in range(40)))
+    hub.complete()
+    hub.vendor.together, hub.vendor.shut = True, {f"project:{n}": Refused("not yours") for n in range(8)}
+    assert [kind for kind, _ in hub.told(hub.sync)] == ["container.access_lost"]
+    assert len(last(hub, "container.access_lost").data["project_ids"]) == 8
+    hub.vendor.mend()
+    hub.vendor.change("task:1", title="changed while nobody could see it")
+    assert [kind for kind, _ in hub.told(hub.complete)] == ["container.access_regained", "sync.completed"]
+    assert hub.row("task:1").title == "changed while nobody could see it"
+
+
+def test_a_task_that_the_tool_keeps_and_refuses_has_left_the_scope_until_it_is_seen_again(yard: Hub) -> None:
+    yard.vendor.unlisted.add("task:2")
+    yard.vendor.closed.add("task:2")
+    told = yard.told(lambda: yard.sync())
+    assert ("task.left_scope", yard.id("task:2")) in told
+    assert not [kind for kind, _ in told if kind == "task.deleted"]
+    assert last(yard, "task.left_scope").cause == "scope"
+    assert yard.told(lambda: yard.sync()) == []
+    yard.vendor.mend()
+    yard.vendor.unlisted.clear()
+    assert ("task.restored", yard.id("task:2")) in yard.told(lambda: yard.complete())
+    assert last(yard, "task.restored").cause == "scope"
+
+
+def test_a_task_that_comes_back_from_archive_and_deletion_at_once_is_restored_once(yard: Hub) -> None:
+    told_of(yard, "task:1", archived=True)
+    held: Any = yard.vendor.held["task:1"]
+    yard.vendor.drop("task:1")
+    assert ("task.deleted", yard.id("task:1")) in yard.told(lambda: yard.complete())
+    yard.vendor.put(replace(held, archived=False))
+    told = yard.told(lambda: yard.complete())
+    assert [kind for kind, _ in told] == ["task.restored", "sync.completed"]
+    assert last(yard, "task.restored").data["changed"] == ["archived", "deleted_at"]
+
+
+def test_cancelled_is_not_completed_and_from_there_a_task_is_reopened(yard: Hub) -> None:
+    yard.vendor.put(status("x", "Dropped", StatusCategory.CANCELLED, project_id="project:1"))
+    assert told_of(yard, "task:2", status="Dropped", status_id="status:x") == ["task.status_changed"]
+    assert told_of(yard, "task:2", status="Fertig", status_id="status:c") == ["milestone.reached", "task.completed", "task.status_changed"]
+    assert told_of(yard, "task:2", status="Dropped", status_id="status:x") == ["task.status_changed"]
+    assert told_of(yard, "task:2", status="Doing", status_id="status:b") == ["task.reopened", "task.status_changed"]
+
+
+def test_another_instant_of_completion_alone_is_an_update(yard: Hub) -> None:
+    told_of(yard, "task:1", status="Fertig", status_id="status:c", completed_at=EDITED)
+    assert told_of(yard, "task:1", completed_at=datetime(2026, 11, 21, tzinfo=UTC)) == ["task.updated"]
+
+
+def test_an_event_keeps_the_state_at_its_time_whatever_comes_after(yard: Hub) -> None:
+    told_of(yard, "task:1", title="first", assignee_ids=("identity:1",), depends_on=(Dependency(predecessor_id="task:2"),))
+    told_of(yard, "task:1", title="second", assignee_ids=())
+    first, second = [each.data for each in yard.events("task.updated")]
+    assert (first["object"]["title"], first["object"]["assignee_ids"]) == ("first", [str(yard.id("identity:1"))])
+    assert (second["object"]["title"], second["object"]["assignee_ids"]) == ("second", [])
+    assert first["object"]["depends_on"] == [{"task_id": str(yard.id("task:2")), "type": "FS", "lag_minutes": 0}]
+    assert first["project_ids"] == first["object"]["project_ids"] == [str(yard.id("project:1"))]
+    assert first["external_id"] == "1"
+
+
+def test_a_deletion_tells_the_last_state(yard: Hub) -> None:
+    told_of(yard, "task:1", assignee_ids=("identity:1",))
+    yard.vendor.drop("task:1")
+    yard.complete()
+    data = last(yard, "task.deleted").data
+    assert (data["object"]["assignee_ids"], data["project_ids"]) == ([str(yard.id("identity:1"))], [str(yard.id("project:1"))])
+    assert data["object"]["deleted_at"] == data["after"]["deleted_at"]
+
+
+def test_events_of_one_change_have_one_version_and_later_ones_a_larger(yard: Hub) -> None:
+    told_of(yard, "task:1", title="another word", due_on=None)
+    told_of(yard, "task:1", title="a third word")
+    first, second, third = [each.data["version"] for each in yard.events("task.")]
+    assert first == second < third
+
+
+def test_what_a_task_leaves_behind_is_kept_for_those_who_watched_it_there(yard: Hub) -> None:
+    told_of(yard, "task:1", memberships=task("1", "2").memberships, title="another word", tags=("new",))
+    for kind in ("task.moved", "task.updated"):
+        assert last(yard, kind).data["was"] == {"project_ids": [str(yard.id("project:1"))], "tags": []}
+    assert last(yard, "task.moved").data["before"]["memberships"] == [{"project_id": str(yard.id("project:1")), "section_id": None}]
+
+
+def test_the_first_event_names_the_log_and_a_restore_names_it_anew(yard: Hub) -> None:
+    with yard.database.writing() as session:
+        first = log.epoch(session)
+        assert first == int(yard.clock().timestamp())
+        assert log.begin_epoch(session, yard.clock()) > first
+        assert log.epoch(session) > first
+
+
+def test_a_connection_that_finds_its_rows_again_tells_nothing_until_it_has_read_all(yard: Hub) -> None:
+    with yard.database.writing() as session:
+        session.get_one(Connection, yard.connection_id).history_from = None
+    yard.vendor.change("task:1", title="changed while nobody read")
+    yard.vendor.change("project:1", name="changed too")
+    assert yard.told(lambda: yard.complete()) == [("sync.completed", yard.connection_id)]
+
+
+def test_whatever_is_told_fits_the_catalogue(yard: Hub) -> None:
+    """A life with most of what can happen in it, each event judged by its type's published schema."""
+    vendor = yard.vendor
+    vendor.put(task("4", "1", "2", assignee_ids=("identity:1",), custom_fields=(CustomValue(field_id="field:1", type=FieldType.NUMBER, value=3.0),)))
+    vendor.put(project("9", health="green"), task("91", "9"))
+    yard.complete()
+    told_of(
+        yard,
+        "task:2",
+        status="Fertig",
+        status_id="status:c",
+        completed_at=EDITED,
+        due_on=date(2026, 12, 9),
+        title="x",
+        tags=("a",),
+        priority=Priority.HIGH,
+    )
+    told_of(yard, "task:2", status="Doing", status_id="status:b", completed_at=None, memberships=task("2", "2").memberships, parent_id="task:1")
+    told_of(yard, "task:3", depends_on=(Dependency(predecessor_id="task:1"),), archived=True, start_at=EDITED)
+    told_of(yard, "task:3", depends_on=(), archived=False, assignee_ids=("identity:1",))
+    vendor.change("project:9", health="red", health_text="late", name="renamed", archived=True)
+    vendor.change("status:a", category=StatusCategory.STARTED)
+    vendor.mapping_version = 2
+    yard.complete()
+    vendor.drop("task:1", "project:9", "task:91")
+    vendor.unlisted.add("task:4")
+    vendor.closed.add("task:4")
+    yard.sync(accept_deletions=True)
+    vendor.together, vendor.shut = True, {"project:2": Refused("not yours")}
+    yard.sync()
+    vendor.mend()
+    vendor.fail("structure", AuthFailed("no"))
+    yard.sync()
+    yard.complete()
+    with yard.database.reading() as session:
+        lines = envelope.read(session, 0, 1000)
+    for line in lines:
+        catalogue.message_of(line.type).model_validate_json(envelope.body(line, thin=False))
+    assert len({line.type for line in lines}) > 22

@@ -171,7 +171,8 @@ def test_refused_by_id_is_hidden_and_not_deleted(yard: Hub) -> None:
     yard.vendor.closed.add("task:2")
     for _ in range(3):
         yard.complete()
-        assert (buried(yard, "task:2"), yard.row("task:2").access_lost_at is not None) == ({"task:2": None}, True)
+        row = yard.row("task:2")
+        assert (row.deleted_at, row.deleted_how, row.access_lost_at is not None) == (None, "refused_by_id", True)
 
 
 def test_a_guard_holds_back_a_mass_deletion_until_an_admin_says_so(hub: Hub) -> None:
