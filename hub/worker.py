@@ -7,16 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event
 
-from sqlalchemy import select
-
-from hub import log, migrate
-from hub.app import handlers, stop
+from hub import connections, log, migrate
+from hub.app import Machinery
 from hub.db import Database
-from hub.jobs.clock import Clock
 from hub.jobs.embedded import EmbeddedJobs
-from hub.models import Connection
 from hub.settings import Settings
-from hub.sync.engine import Engine
 from hub.vault import open_vault
 
 
@@ -30,18 +25,14 @@ def run_worker(settings: Settings, *, now: Callable[[], datetime] = utc_now, end
     try:
         migrate.require_current(database)
         with database.reading() as session:
-            sealed = session.scalar(select(Connection.id).where(Connection.secret.is_not(None)).limit(1)) is not None
-        vault = open_vault(settings, sealed_rows=sealed)
-        jobs = EmbeddedJobs(now)
-        clock = Clock(database, jobs, now, hooks=settings.public_url is not None)
-        engine = Engine(database, vault, settings, now)
-        jobs.start(handlers(engine, jobs))
-        clock.start()
+            vault = open_vault(settings, sealed_rows=connections.holds_sealed(session))
+        machinery = Machinery.build(settings, database, vault, EmbeddedJobs(now), now)
+        machinery.start()
         log.get("worker").info("works", database=database.dialect)
         try:
             (ended or _signalled()).wait()
         finally:
-            stop(clock, engine, jobs)
+            machinery.stop()
     finally:
         database.dispose()
 

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from sqlalchemy import exists, select
-
-from hub import log, migrate, settings
+from hub import connections, log, migrate, settings
 from hub.cli.failures import say
 from hub.db import Database
 from hub.migrate import DatabaseProblem
-from hub.models import Connection, Endpoint
 from hub.settings import Settings
 from hub.vault import Vault, open_vault
 
@@ -34,8 +31,7 @@ class House:
     @cached_property
     def vault(self) -> Vault:
         with self.database.reading() as session:
-            sealed = session.scalar(select(exists().where(Connection.secret.is_not(None)) | exists().where(Endpoint.id.is_not(None))))
-        return open_vault(self.settings, sealed_rows=bool(sealed))
+            return open_vault(self.settings, sealed_rows=connections.holds_sealed(session))
 
 
 @contextmanager

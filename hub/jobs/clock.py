@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from apscheduler.schedulers.background import BackgroundScheduler
@@ -19,6 +20,7 @@ from hub.jobs.base import Jobs
 from hub.models import Connection, Inbound, SyncRun
 
 TICK = timedelta(seconds=15)
+TIDY_EVERY = timedelta(hours=1)
 HOOKS_EVERY = timedelta(days=1)
 
 
@@ -33,10 +35,12 @@ class Clock:
     _scheduler: Any = field(default=None)
 
     def start(self) -> None:
-        """Rings at once and then every 15 seconds."""
+        """Rings at once and then every 15 seconds; every hour for tidying up."""
         self._scheduler = BackgroundScheduler(timezone=UTC)
         first = datetime.now(UTC)  # the scheduler's own clock, which is the machine's
         self._scheduler.add_job(self.ring, "interval", seconds=TICK.total_seconds(), next_run_time=first, coalesce=True, misfire_grace_time=None)
+        tidy = partial(self.jobs.submit, "tidy", "all", {})
+        self._scheduler.add_job(tidy, "interval", seconds=TIDY_EVERY.total_seconds(), coalesce=True, misfire_grace_time=None)
         self._scheduler.start()
 
     def stop(self) -> None:

@@ -129,6 +129,10 @@ def test_the_clock_rings_for_what_is_due(database: Database, jobs: NotedJobs, cl
     }
 
 
+DOORBELL = ("deliver", "all", {}, None)
+"""What a run told may have to be sent."""
+
+
 @contextmanager
 def engine_that(result: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[UUID]]:
     """The engine's own work is tested elsewhere; here only what the handler makes of its end."""
@@ -156,7 +160,7 @@ def test_a_scheduled_sync_queues_a_run_of_its_own(
     with database.reading() as session:
         run = session.scalars(select(SyncRun)).one()
         assert (ran, run.reason) == ([run.id], "schedule")
-    assert jobs.submitted == []
+    assert jobs.submitted == [DOORBELL]
 
 
 @pytest.mark.parametrize(
@@ -181,8 +185,8 @@ def test_a_connection_that_another_process_reads_is_asked_again_in_five_seconds(
         run = make.run(session, account, state="queued")
     with engine_that(None, monkeypatch):
         handlers(Engine(database, vault, Settings(), clock), jobs)["sync"]({"run_id": str(run.id)})
-    assert jobs.submitted == [("sync", str(account.id), {"run_id": str(run.id)}, None)]
-    assert jobs.at == [make.NOW + timedelta(seconds=5)]
+    assert jobs.submitted == [("sync", str(account.id), {"run_id": str(run.id)}, None), DOORBELL]
+    assert jobs.at == [make.NOW + timedelta(seconds=5), None]
 
 
 def test_a_sync_that_fails_unexpectedly_is_due_again_later(
