@@ -89,9 +89,8 @@ class Page:
     tasks the slice will bring in all, where that is known, for progress. ``describe``: items for what is described only inside tasks of this page (a
     status, a field), asked for with the references of the tasks that changed: unchanged ones have nothing new to say.
 
-    ``marks``: where feeds stand after this page (null: that feed has ended). A full reading only adds marks that are lacking. ``gone``: what the vendor
-    itself says was deleted (not: is absent). ``told``: when, and by whom, an item of this page changed last, where the vendor says it.
-    """
+    ``marks``: where feeds stand after this page (null: that feed has ended). A full reading only adds marks that are lacking. ``gone``: what the
+    vendor itself says was deleted (not: is absent). ``told``: when, and by whom, an item of this page changed last, where the vendor says it."""
 
     items: Sequence[Item]
     cursor: Json | None
@@ -168,9 +167,9 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """A vendor webhook. ``key`` is stable: what it watches (``project/77``, ``board/5/create_item``). ``external_id``: the vendor's id of it, null while
-    its registration is open. ``secret``: what its calls are signed with, null where the vendor signs nothing. ``healthy``: false where the vendor
-    has suspended it."""
+    """A vendor webhook. ``key`` is stable: what it watches (``project/77``, ``board/5/create_item``). ``external_id``: the vendor's id of it, null
+    while its registration is open. ``secret``: what its calls are signed with, null where the vendor signs nothing. ``healthy``: false where the
+    vendor has suspended it."""
 
     key: str
     args: Mapping[str, Json] = field(default_factory=dict)
@@ -305,8 +304,8 @@ class Connector(Protocol):
     def roots(self, scope: Scope) -> Sequence[Slice]: ...
 
     def feeds(self, cadence: Cadence, scope: Scope) -> Sequence[Slice]:
-        """The slices that bring what changed since the marks that are known. They are read like any other; a page of theirs may open the full slices of
-        a project that is new, was archived or came back, or whose feed has a hole (a stale token, an overfull log)."""
+        """The slices that bring what changed since the marks that are known. They are read like any other; a page of theirs may open the full slices
+        of a project that is new, was archived or came back, or whose feed has a hole (a stale token, an overfull log)."""
         ...
 
     def read(self, piece: Slice, cursor: Json | None) -> AsyncIterator[Page]: ...
@@ -355,6 +354,6 @@ class Connector(Protocol):
 
     @classmethod
     def receive(cls, call: Call, hook: Hook, *, signing_secret: str | None, now: datetime) -> Received:
-        """Verifies an inbound call on its raw bytes, in constant time, and says what it touched. Pure. ``signing_secret``: the app's own, where the vendor
-        signs with that. Raises Forged."""
+        """Verifies an inbound call on its raw bytes, in constant time, and says what it touched. Pure. ``signing_secret``: the app's own, where the
+        vendor signs with that. Raises Forged."""
         ...

@@ -43,7 +43,7 @@ Classify = Callable[[int, Mapping[str, str], Any], ConnectorError | None]
 """(status, headers, body or None where it is not JSON) -> the vendor's own reading of it, or None for the general one."""
 
 Instead: TypeAlias = Callable[[bytes], Any]
-"""The bytes of an answer -> what to take for its body, where they need not be parsed; null: parse them."""
+"""The bytes of an answer -> what to take for its body, where just these were a good answer before; null: they are parsed and judged."""
 
 Client: TypeAlias = httpx.AsyncClient
 """The pool, for those who pass it on and need not know httpx."""
@@ -151,10 +151,7 @@ class Http:
         return f"Http({self._base!r}, requests={self.requests})"
 
     async def get(self, path: str, params: Sequence[tuple[str, str]] = (), *, lane: str = "default", instead: Instead | None = None) -> Answer:
-        """Reads one page; raises any ConnectorError but CursorExpired, unless ``classify`` says that.
-
-        ``instead`` knows an answer again by its bytes: the same bytes were a good answer before.
-        """
+        """Reads one page; raises any ConnectorError but CursorExpired, unless ``classify`` says that. ``instead``: see there."""
         return await self._ask(_Call(self._request("GET", path, params), lane, self._scrub, instead=instead))
 
     async def graphql(self, query: str, variables: Mapping[str, Any] | None = None, *, lane: str = "default") -> Answer:
@@ -190,11 +187,10 @@ class Http:
             raise WriteRefused("the token exchange was not sent: its address is not declared by the connector")
         check_base_url(url)
         scrub = self._scrub.also(form.values())
-        request = (
-            self._client.build_request("POST", url, content=orjson.dumps(dict(form)), headers={"Content-Type": "application/json"})
-            if as_json
-            else self._client.build_request("POST", url, data=dict(form))
-        )
+        if as_json:
+            request = self._client.build_request("POST", url, content=orjson.dumps(dict(form)), headers={"Content-Type": "application/json"})
+        else:
+            request = self._client.build_request("POST", url, data=dict(form))
         return await self._ask(_Call(request, lane, scrub, RateLimited))
 
     def _graphql(self, query: str, variables: Mapping[str, Any] | None, lane: str, again: type[Transient]) -> _Call:
@@ -253,8 +249,7 @@ class Http:
         with anyio.fail_after(CALL_SECONDS):
             response = await self._client.send(call.request, stream=True, follow_redirects=False)
             try:
-                chunks: list[bytes] = []
-                size = 0
+                chunks, size = list[bytes](), 0
                 async for chunk in response.aiter_bytes():
                     size += len(chunk)
                     if size > BODY_LIMIT:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -12,23 +13,29 @@ from uuid import UUID
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.middleware.gzip import GZipMiddleware
 
-from hub import __version__, log
+from hub import __version__, delivery, log
+from hub.access.throttle import rates
+from hub.access.trail import Trail
 from hub.api import events, health, metrics, problems, routes
 from hub.api.envelope import Envelope
 from hub.api.hub import Hub
 from hub.db import Database
+from hub.delivery.sender import Sender
+from hub.delivery.sender import handlers as delivery_handlers
 from hub.jobs.base import Args, Handler, Jobs
 from hub.jobs.clock import Clock
 from hub.models import Connection, SyncRun
 from hub.receivers import Receivers
 from hub.receivers import router as receivers_router
 from hub.settings import Settings
-from hub.sync import bells, runs
+from hub.sync import bells, retention, runs
 from hub.sync.contact import Contact
 from hub.sync.engine import RETRY_AFTER, Engine
 from hub.vault import Vault
-from hub.web import docs, pages
+from hub.web import docs, login, pages, people
+from hub.web.safety import Safety
 
 Now = Callable[[], datetime]
 LEASED_ELSEWHERE = timedelta(seconds=5)
@@ -50,15 +57,21 @@ def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs,
     )
     app.state.hub = Hub(settings, database, vault, jobs, now)
     app.state.parameters = {}
+    app.state.rates = rates(settings.key_rate, now)
+    app.add_middleware(Trail, database=database, now=now)
+    app.add_middleware(Safety, settings=settings, database=database, now=now)
     app.add_middleware(Envelope)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     problems.install(app)
+    login.install(app, login.Front(database, settings, now, pages.environment(), open_home=open_home))
     app.include_router(routes.api())
     app.include_router(health.router)
     app.include_router(metrics.router)
     if settings.receiver_bind is None:
         _receive(app, settings, database, vault, jobs, now)
     app.include_router(docs.router())
-    app.include_router(pages.router(database, settings, now, open_home=open_home))
+    app.include_router(people.router())
+    app.include_router(pages.router(settings, database, vault, jobs, now))
     app.mount("/static", pages.static(), name="static")
     return app
 
@@ -86,7 +99,7 @@ def _operation_id(route: APIRoute) -> str:
 
 def handlers(engine: Engine, jobs: Jobs) -> Mapping[str, Handler]:
     """What jobs do, by name."""
-    return {"sync": partial(_sync, engine, jobs), **bells.handlers(_contact(engine), jobs)}
+    return {"sync": partial(_sync, engine, jobs), "tidy": partial(_tidy, engine), **bells.handlers(_contact(engine), jobs)}
 
 
 def _contact(engine: Engine) -> Contact:
@@ -111,10 +124,17 @@ def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
     try:
         outcome = engine.sync(run_id)
     finally:
-        _move_on(engine, connection_id, due)
+        if not args.get("run_id"):
+            _move_on(engine, connection_id, due)
     if outcome is None:
         jobs.submit("sync", str(connection_id), {"run_id": str(run_id)}, at=engine.now() + LEASED_ELSEWHERE)
     bells.after_run(_contact(engine), jobs, run_id)
+    delivery.ring(jobs)
+
+
+def _tidy(engine: Engine, _args: Args) -> None:
+    with engine.database.writing() as session:
+        retention.prune(session, engine.now(), engine.settings.retention_runs)
 
 
 def _move_on(engine: Engine, connection_id: UUID, due: datetime | None) -> None:
@@ -123,22 +143,42 @@ def _move_on(engine: Engine, connection_id: UUID, due: datetime | None) -> None:
     with engine.database.writing() as session:
         connection = session.get(Connection, connection_id)
         if connection is not None and connection.state != "broken" and connection.next_sync_at == due and connection.lease_owner is None:
-            connection.next_sync_at = engine.now() + min(RETRY_AFTER, engine.settings.sync_interval)
+            connection.next_sync_at = engine.now() + RETRY_AFTER
 
 
 @asynccontextmanager
 async def _lifespan(database: Database, vault: Vault, settings: Settings, jobs: Jobs, now: Now, _app: FastAPI) -> AsyncIterator[None]:
-    clock, engine = Clock(database, jobs, now, hooks=settings.public_url is not None), Engine(database, vault, settings, now)
-    jobs.start(handlers(engine, jobs))
-    clock.start()
+    machinery = Machinery.build(settings, database, vault, jobs, now)
+    machinery.start()
     try:
         yield
     finally:
-        await run_sync(stop, clock, engine, jobs)
+        await run_sync(machinery.stop)
 
 
-def stop(clock: Clock, engine: Engine, jobs: Jobs) -> None:
-    """In this order nothing new begins, running syncs end at their next page, and only then are they waited for."""
-    clock.stop()
-    engine.stop()
-    jobs.stop()
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What works beside the answers: the clock, the engine of the syncs, the sender of webhooks, and the jobs that join them."""
+
+    jobs: Jobs
+    clock: Clock
+    engine: Engine
+    sender: Sender
+
+    @classmethod
+    def build(cls, settings: Settings, database: Database, vault: Vault, jobs: Jobs, now: Now) -> Machinery:
+        sender = Sender(database, vault, settings, now)
+        engine = Engine(database, vault, settings, now, watch=lambda _progress: sender.ring())
+        return cls(jobs, Clock(database, jobs, now, hooks=settings.public_url is not None), engine, sender)
+
+    def start(self) -> None:
+        self.jobs.start({**handlers(self.engine, self.jobs), **delivery_handlers(self.sender)})
+        self.sender.start()
+        self.clock.start()
+
+    def stop(self) -> None:
+        """In this order nothing new begins, running syncs end at their next page and are waited for, and what they told is sent as far as it goes."""
+        self.clock.stop()
+        self.engine.stop()
+        self.jobs.stop()
+        self.sender.stop()

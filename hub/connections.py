@@ -38,8 +38,8 @@ SYNCED = (
     models.Task,
     models.Raw,
 )
-HEARSAY = (models.Hook, models.Inbound)
-"""Of no use to another connection: the address of a webhook names its own."""
+HEARSAY = (models.Hook, models.Inbound, models.Mark, models.Incident)
+"""Of no use to another connection: the address of a webhook names its own, and where feeds stand depends on what it was told to read."""
 BOOKKEEPING = (models.SyncRun, models.Missing, models.Coverage, models.Change, models.Event)
 
 ROOT = UUID("6f1c8f0e-3c1b-5d0c-9a0e-0d7a5c2b9e11")
@@ -234,6 +234,8 @@ def adopt(session: Session, connection: Connection) -> None:
     for old in former:
         for table in (*SYNCED, *BOOKKEEPING, models.SyncPass):
             session.execute(update(table).where(table.connection_id == old.id).values(connection_id=connection.id))
+        open_passes = update(models.SyncPass).where(models.SyncPass.connection_id == connection.id, models.SyncPass.state == "open")
+        session.execute(open_passes.values(state="abandoned"))  # begun for another scope
         for hearsay in HEARSAY:
             session.execute(delete(hearsay).where(hearsay.connection_id == old.id))
         connection.history_from = connection.history_from or old.history_from

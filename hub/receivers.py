@@ -149,9 +149,9 @@ class Receivers:
             batch, self._notes = self._notes, []
             try:
                 await self._thread(partial(self._store, [each.verdict for each in batch]))
-            except (DBAPIError, NoFreeConnection, TimeoutError) as error:
+            except BaseException as error:  # nobody of the batch may answer that the call was kept
                 for each in batch:
-                    each.error = error
+                    each.error = error if isinstance(error, Exception) else TimeoutError("ended while it was being stored")
                 raise
             for each in batch:
                 each.stored = True

@@ -29,14 +29,21 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 @dataclass(frozen=True, slots=True)
 class Settings:
     """``sync_interval``: shortest pause between two polls of a connection; ``structure_interval`` and ``sweep_interval``: longest between two walks
-    through its containers, and between two full readings. ``budget_share``: the part of a credential's calls that the hub uses. ``tombstone_share``: largest share of a connection's
-    tasks that one run may mark as deleted (0 to 1). ``webhook_allow``: networks that webhooks may reach although they are not public. ``retention_*``:
-    how long events and attempts to deliver them are kept."""
+    through its containers, and between two full readings. ``budget_share``: the part of a credential's calls that the hub uses (0 to 1).
+    ``tombstone_share``: largest share of a connection's tasks that one run may mark as deleted (0 to 1). ``webhook_allow``: networks that webhooks
+    may reach although they are not public. ``retention_*``: how long events, attempts to deliver them and sync runs are kept. ``allowed_hosts``:
+    names under which the hub may be called beside the public URL's; ``trusted_proxies``: networks whose X-Forwarded-* are believed. ``key_rate``:
+    calls a minute and API key, in each process."""
 
     database_url: str = "sqlite:///hub.db"
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
     public_url: str | None = None
     receiver_bind: tuple[str, int] | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
+    session_idle: timedelta = timedelta(hours=12)
+    session_longest: timedelta = timedelta(days=14)
+    key_rate: int = 6000
     sync_interval: timedelta = timedelta(minutes=2)
     structure_interval: timedelta = timedelta(minutes=15)
     sweep_interval: timedelta = timedelta(hours=24)
@@ -51,6 +58,7 @@ class Settings:
     webhook_proxy_hosts: tuple[str, ...] = ()
     retention_events: timedelta = timedelta(days=30)
     retention_attempts: timedelta = timedelta(days=14)
+    retention_runs: timedelta = timedelta(days=30)
     log_format: str = "console"
     log_level: str = "INFO"
 
@@ -72,6 +80,11 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         secret_keys=tuple(key.strip() for key in (_read(environ, "SECRET_KEYS") or "").split(",") if key.strip()),
         public_url=_public_url(_read(environ, "PUBLIC_URL")),
         receiver_bind=_bind(environ, "RECEIVER_BIND"),
+        allowed_hosts=_hosts(environ, "ALLOWED_HOSTS"),
+        trusted_proxies=_networks(environ, "TRUSTED_PROXIES"),
+        session_idle=_duration(environ, "SESSION_IDLE", defaults.session_idle),
+        session_longest=_duration(environ, "SESSION_LONGEST", defaults.session_longest),
+        key_rate=_whole(environ, "KEY_RATE", defaults.key_rate),
         sync_interval=_duration(environ, "SYNC_INTERVAL", defaults.sync_interval),
         structure_interval=_duration(environ, "STRUCTURE_INTERVAL", defaults.structure_interval),
         sweep_interval=_duration(environ, "SWEEP_INTERVAL", defaults.sweep_interval),
@@ -86,6 +99,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         webhook_proxy_hosts=_hosts(environ, "WEBHOOK_PROXY_HOSTS"),
         retention_events=_duration(environ, "RETENTION_EVENTS", defaults.retention_events),
         retention_attempts=_duration(environ, "RETENTION_ATTEMPTS", defaults.retention_attempts),
+        retention_runs=_duration(environ, "RETENTION_RUNS", defaults.retention_runs),
         log_format=_choice(environ, "LOG_FORMAT", defaults.log_format, ("console", "json")),
         log_level=_choice(environ, "LOG_LEVEL", defaults.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
@@ -146,12 +160,24 @@ def _bind(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:
 
 
 def _duration(environ: Mapping[str, str], name: str, default: timedelta) -> timedelta:
+    text = _read(environ, name)
+    return default if text is None else duration(f"HUB_{name}", text)
+
+
+def duration(name: str, text: str) -> timedelta:
+    """``15m`` and the like; ``name`` is for the SettingsError."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in UNITS or not number.isdecimal() or not 0 < int(number) < 10**6:
+        raise SettingsError(f"{name}={text} is not a duration: write a whole number with s, m, h or d, such as 15m")
+    return timedelta(seconds=int(number) * UNITS[unit])
+
+
+def _whole(environ: Mapping[str, str], name: str, default: int) -> int:
     if (text := _read(environ, name)) is None:
         return default
-    number, unit = text[:-1], text[-1:]
-    if unit not in UNITS or not number.isdecimal() or int(number) == 0:
-        raise SettingsError(f"HUB_{name}={text} is not a duration: write a whole number with s, m, h or d, such as 15m")
-    return timedelta(seconds=int(number) * UNITS[unit])
+    if not text.isdecimal() or not 0 < int(text) < 10**9:
+        raise SettingsError(f"HUB_{name}={text}: write a whole number from 1 on, such as {default}")
+    return int(text)
 
 
 def _timezone(text: str) -> str:

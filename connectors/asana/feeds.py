@@ -203,8 +203,8 @@ class Feeds:
         except StaleToken as hole:
             whole = project_slice({"gid": gid}, piece.args["workspace"], searched=self._is_searched(piece), sync=hole.sync)
             yield Page((), None, () if gid in self._archived else (whole,), marks={piece.key: None})
-        except NotFound:
-            yield Page((), None, marks={piece.key: None}, gone=frozenset((project,)))
+        except NotFound:  # whether the project is gone is for a read by id to say, and for the project list
+            yield Page((), None, marks={piece.key: None})
         except Refused as refused:
             if gid in self._listed:  # the project is in sight: it is the stream alone that is refused
                 raise

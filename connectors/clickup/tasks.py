@@ -102,9 +102,7 @@ class Tasks:
             if cursor is None:
                 return
 
-    async def _page(
-        self, piece: Slice, rows: Sequence[Raw], cursor: Json | None, opens: Sequence[Slice] = (), sight: Sight | None = None
-    ) -> Page:
+    async def _page(self, piece: Slice, rows: Sequence[Raw], cursor: Json | None, opens: Sequence[Slice] = (), sight: Sight | None = None) -> Page:
         setting = Setting.of(piece.args)
         if self._met.users is None:
             # A new process in the middle of a pass: one call tells whose full record the walk has handed over already.

@@ -104,7 +104,7 @@ class MondayConnector:
             return feeds.structure(self._client, self._shapes, piece, self._known, self._watch, self._now())
         if feeds.FEED in piece.args:
             return Poll(self._client, self._shapes, self._known, self._watch, self._emitted, self._now).pages(piece, cursor)
-        return reading.Batch(self._client, self._shapes, piece, self._emitted).pages(cursor)
+        return reading.Batch(self._client, self._shapes, piece, self._emitted, self._known).pages(cursor)
 
     def children(self, parent: Ref) -> Slice:
         """Subitems come with their boards, so there is no such slice: see ``capabilities.counts_children``."""

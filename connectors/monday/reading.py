@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from connectors.base import Context, Item, Json, Page, Scope, Slice
+import orjson
+
+from connectors.base import Context, Item, Json, Known, Page, Scope, Sight, Slice
 from connectors.errors import BadResponse, ConnectorError
 from connectors.monday.board import Column, Raw, Shape, context_of, identifier
 from connectors.monday.client import BoardPages, Client, Rows
@@ -163,9 +165,11 @@ def status_item(
 class Batch:
     """One slice of boards. ``emitted``: statuses that were met on items but not in the structure, each sent once a run."""
 
-    def __init__(self, client: Client, shapes: Shapes, piece: Slice, emitted: set[str]) -> None:
+    def __init__(self, client: Client, shapes: Shapes, piece: Slice, emitted: set[str], known: Known) -> None:
         self._client = client
         self._shapes = shapes
+        self._piece = piece
+        self._known = known
         self._boards: list[Mapping[str, Any]] = list(piece.args["boards"])
         self._parents = {str(board["id"]): str(board["parent"]) for board in self._boards}
         self._cols: list[str] = list(piece.args["cols"])
@@ -185,10 +189,11 @@ class Batch:
                 result = await self._client.next_pages(opened, self._cols, unknown)
             self._learn(result, unknown)
             after = self._advance(result)
-            *early, last = list(parts(self._items(result))) or [[]]
+            rows = self._rows(result)
+            *early, last = [rows[start : start + PAGE_ITEMS] for start in range(0, len(rows), PAGE_ITEMS)] or [[]]
             for part in early:
-                yield Page(items=part, cursor=state, expected=self._expected)
-            yield Page(items=last, cursor=after, refused=self._refusals(result), expected=self._expected)
+                yield self._page(part, state, {})
+            yield self._page(last, after, self._refusals(result))
             state = after
 
     def _serves(self, board: str, opened: Mapping[str, str]) -> bool:
@@ -214,14 +219,24 @@ class Batch:
             opened[board] = token
         return {"open": opened} if opened else None
 
-    def _items(self, result: BoardPages) -> Iterator[Item]:
-        seen: set[str] = set()
+    def _rows(self, result: BoardPages) -> list[tuple[str, Raw]]:
+        """Every item once, with its board. Board by board in the order of their ids: the vendor promises no order, and the same items shall be
+        known again."""
+        found: dict[str, tuple[str, Raw]] = {}
         for board, (rows, _) in result.pages.items():
-            for row in rows:
-                key = identifier(row, f"board {board}: task")
-                if key not in seen:
-                    seen.add(key)
-                    yield from items_of(row, board, self._shapes, self._emitted)
+            by_id = {identifier(row, f"board {board}: task"): (board, row) for row in rows}
+            for key in sorted(by_id):
+                found.setdefault(key, by_id[key])
+        return list(found.values())
+
+    def _page(self, rows: Sequence[tuple[str, Raw]], cursor: Json | None, refused: Mapping[str, ConnectorError]) -> Page:
+        readings = {board: known[0].version for board, _ in rows if (known := self._shapes.of(board)) is not None}
+        sight = Sight(self._known, self._piece, readings)
+        if sight.of(orjson.dumps(rows)):
+            return Page((), cursor, refused=refused, expected=self._expected, fingerprint=sight.fingerprint, again=True)
+        items = [item for board, row in rows for item in items_of(row, board, self._shapes, self._emitted)]
+        fingerprint = None if self._emitted else sight.fingerprint  # a status that no structure shows might be on any page
+        return Page(items, cursor, refused=refused, expected=self._expected, fingerprint=fingerprint)
 
     def _refusals(self, result: BoardPages) -> dict[str, ConnectorError]:
         """A companion that cannot be read leaves its project uncovered."""

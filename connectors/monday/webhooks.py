@@ -15,9 +15,6 @@ from math import isfinite
 from typing import Any
 
 import orjson
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
 
 from connectors.base import Call, Forged, Hook, Received
 from connectors.errors import BadResponse, NotFound, Transient
@@ -163,6 +160,10 @@ def _verify(call: Call, secret: str, now: datetime) -> None:
     token = call.headers.get("authorization", "").removeprefix("Bearer ")
     if not token:
         raise Forged("monday: the call is not signed", status=401)
+    from joserfc import jwt  # here: it takes a fifth of a second, and a process that only syncs is never called
+    from joserfc.errors import JoseError
+    from joserfc.jwk import OctKey
+
     try:
         claims = jwt.decode(token, OctKey.import_key(secret), algorithms=["HS256"]).claims
     except (JoseError, ValueError) as error:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, false
+from sqlalchemy import Index, LargeBinary, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base
@@ -15,11 +15,11 @@ from hub.db import Base
 class SyncRun(Base):
     """One attempt to bring a connection up to date. state: queued, running, complete, partial, deferred, failed, cancelled.
 
-    ``kind``: how much was asked for, and once it runs, how much it reads: touch (what a webhook named), poll (edits, creations), structure (containers,
-    archives, moves, told deletions too), full (everything).
-    """
+    ``kind``: how much was asked for, and once it runs, how much it reads: touch (what a webhook named), poll (edits, creations), structure
+    (containers, archives, moves, told deletions too), full (everything)."""
 
     __tablename__ = "sync_run"
+    __table_args__ = (Index("ix_sync_run_connection_id_queued_at", "connection_id", "queued_at"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[UUID] = mapped_column(index=True)
@@ -43,10 +43,13 @@ class SyncRun(Base):
 
 
 class SyncPass(Base):
-    """One reading; may take several runs. Complete once every slice is done; older than 24 h it is given up and begun anew. ``kind``: full (everything,
-    numbered without a gap that matters: two in a row prove an absence), structure, poll or touch (what changed; leaves no slices behind)."""
+    """One reading; may take several runs. Complete once every slice is done; older than 24 h it is given up and begun anew. ``kind``:
+    full (everything, numbered without a gap that matters: two in a row prove an absence), structure, poll or touch (what changed; leaves
+    no slices behind). ``reading``: by which mapping, options
+    and scope it was read; another one asks for a full reading."""
 
     __tablename__ = "sync_pass"
+    __table_args__ = (Index("ix_sync_pass_connection_id_number", "connection_id", "number"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[UUID] = mapped_column(index=True)
@@ -55,6 +58,7 @@ class SyncPass(Base):
     started_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
     state: Mapped[str]
+    reading: Mapped[str | None]
 
 
 class SyncSlice(Base):

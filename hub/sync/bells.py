@@ -29,6 +29,8 @@ def touch(contact: Contact, jobs: Jobs, args: Args) -> None:
         connection = session.get(Connection, connection_id)
         if connection is None or connection.state != "active" or connection.history_from is None or not inbox.is_waiting(session, connection_id):
             return
+        if runs.is_deferred(session, connection, contact.now()):
+            return  # the tool's limit is used up: the next run that is due looks into it
         run_id = runs.queue(session, connection_id, TOLD, contact.now(), kind=runs.TOUCH).id
     jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})
 

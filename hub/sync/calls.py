@@ -26,7 +26,7 @@ from hub.vault import Vault
 PATH = "/receivers"
 OPENING, ACTIVE, SUSPENDED, LOST = "opening", "active", "suspended", "lost"
 NOTED_EVERY = timedelta(minutes=1)
-READING = ("active", "broken")
+READING = ("active", "broken", "paused")
 """States of a connection in which hints are worth keeping."""
 
 

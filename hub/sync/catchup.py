@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import UUID, uuid4
 
 from anyio.to_thread import run_sync
@@ -19,11 +20,12 @@ from connectors.base import STRUCTURE
 from connectors.records import Ref
 from hub import events
 from hub.models import Coverage, Project, SyncPass, SyncSlice, Task, TaskProject
-from hub.sync import coverage, gone, inbox, late, runs, settle, store
+from hub.sync import coverage, gone, inbox, late, marks, runs, settle, store, write
 from hub.sync.finish import HIDDEN
 from hub.sync.ids import Ids
 from hub.sync.judge import Judge
 from hub.sync.runs import Outcome
+from hub.sync.write import Batch
 
 DEPTH = 64
 LIVE = (Task.deleted_at.is_(None), Task.access_lost_at.is_(None))
@@ -46,7 +48,8 @@ def short_of_children(session: Session, this: SyncPass) -> dict[UUID, Ref]:
 class CatchUp:
     """The last part of a run that was not full. ``near``: where tasks may have to follow others (None: anywhere). ``changed``: something was written.
     ``archived``: the projects that were archived when the run began. ``touched``: calls of webhooks with what they named. ``told``: projects and
-    tasks that the vendor says were deleted. ``parents``: tasks whose subtasks were read one by one."""
+    tasks that the vendor says were deleted. ``parents``: tasks whose subtasks were read one by one. ``brought``: what pages wrote. ``moves``: the
+    marks that go with all of this: written at the end, so that a run that dies before reads the same stretch again, deletions and all."""
 
     judge: Judge
     near: settle.Near | None
@@ -55,12 +58,17 @@ class CatchUp:
     touched: Sequence[tuple[int, Sequence[Ref]]] = ()
     told: dict[str, set[UUID]] = field(default_factory=dict)
     parents: Set[UUID] = frozenset()
+    brought: write.Tally = field(default_factory=write.Tally)
+    moves: marks.Moves = field(default_factory=marks.Moves)
     dead: set[UUID] = field(default_factory=set)
+    asked: set[UUID] = field(default_factory=set)
 
     async def go(self, outcome: Outcome, *, accept_deletions: bool) -> int:
         """Returns how many tasks were marked as deleted."""
-        touched = {ref: self.judge.account.ids(ref) for _, refs in self.touched for ref in refs if ref.startswith("task:")}
-        self.dead = (await self.judge.look(touched, outcome)).dead
+        touched = self._named() | self.brought.doubtful
+        verdict = await self.judge.look(touched, outcome)
+        self.dead, self.asked = verdict.dead, verdict.asked
+        self.told["task"] = self.told.get("task", set()) - verdict.alive
         if self.changed or touched:
             await run_sync(self._settle)
         projects = dict.fromkeys(self.told.get("project", ()), "vendor_event")
@@ -78,8 +86,19 @@ class CatchUp:
             outcome.worsen("partial", refusal)
         else:
             await run_sync(self.judge.bury, {"project": projects, "task": tasks})
-        await run_sync(self._close, outcome)
+        await run_sync(partial(self._close, outcome, believed=not refusal))
         return 0 if refusal else len(tasks)
+
+    def _named(self) -> dict[Ref, UUID]:
+        """The tasks that webhooks named and no page of this run has brought as changed: a page that shows one as it was may trail behind."""
+        named = {ref: self.judge.account.ids(ref) for _, refs in self.touched for ref in refs if ref.startswith("task:")}
+        return {ref: task for ref, task in named.items() if task not in self.brought.written}
+
+    def _looked_into(self) -> list[int]:
+        """The calls of webhooks all of whose tasks were brought or asked for; the others wait for the next run."""
+        known = self.asked | self.brought.written
+        ids = self.judge.account.ids
+        return [call for call, refs in self.touched if all(ids(ref) in known for ref in refs if ref.startswith("task:"))]
 
     def _settle(self) -> None:
         account = self.judge.account
@@ -88,9 +107,12 @@ class CatchUp:
             near = self.near
             if near is not None:
                 near = settle.Near(near.connection_id, near.position, self.archived ^ account.archived_projects)
-            orphans = late.orphans(session, account)
+            orphans = late.orphans(session, account, self.judge.now())
             settle.settle_tasks(session, self._connection, near)
             late.tell(session, account, orphans, self.judge.is_baseline, self.judge.now())
+            batch = Batch(session, account, self.judge.now(), self.judge.is_baseline)
+            renamed.follow(batch, account.renamed)
+            batch.finish()
 
     def _refs(self, kind: str, known: Set[UUID]) -> dict[Ref, UUID]:
         with self.judge.database.reading() as session:
@@ -125,7 +147,8 @@ class CatchUp:
             absent -= {UUID(bytes=entity) for _, entity in store.seen_ids(session, this.id, "task")}
         return absent | _below(session, self.told.get("task", set()) | self.dead)
 
-    def _close(self, outcome: Outcome) -> None:
+    def _close(self, outcome: Outcome, *, believed: bool) -> None:
+        """``believed``: what is said to be gone was marked so; else it must be told again, once an admin gave the word."""
         this, now, ids = self.judge.this, self.judge.now(), self.judge.account.ids
         with self._writing() as session:
             hidden = gone.lose_access(session, this, ids, now)
@@ -133,7 +156,9 @@ class CatchUp:
             events.append(session, told, connection_id=self._connection, change_set=uuid4(), now=now)
             if not store.unread(session, this.id):
                 store.complete(session, this, now)
-            inbox.done(session, [call for call, _ in self.touched], now)
+            if believed:
+                marks.write(session, self._connection, self.moves, now)
+                inbox.done(session, self._looked_into(), now)
         if hidden:
             outcome.worsen("partial", HIDDEN.format(len(hidden)), fault=False)
 

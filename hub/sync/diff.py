@@ -1,7 +1,7 @@
 """What differs between what is held and what was read: pure. Differences become change rows and drafts of events, by one table of fields.
 
 Compared are the unified fields, not the vendor's body: a body may differ in what the hub does not keep, and then nothing happened. One comparison
-gives at most one event of each type. """
+gives at most one event of each type."""
 
 from __future__ import annotations
 

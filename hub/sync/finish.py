@@ -61,7 +61,7 @@ class Closing:
     def _settle(self) -> None:
         with self._writing() as session:
             self.judge.account.archived_projects = settle.settle_projects(session, self._connection)
-            orphans = late.orphans(session, self.judge.account)
+            orphans = late.orphans(session, self.judge.account, self.judge.now())
             settle.settle_tasks(session, self._connection)
             late.tell(session, self.judge.account, orphans, self.judge.is_baseline, self.judge.now())
 

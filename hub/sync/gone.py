@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from connectors.errors import ConnectorError, Refused
 from connectors.records import Ref
 from hub import events, models
 from hub.models import Missing, Seen, SyncPass, SyncSlice, Task, TaskProject
@@ -260,6 +261,13 @@ def leave(batch: Batch, tasks: Sequence[UUID]) -> None:
         beside = relations.held(session, [row["id"] for row in rows])
         batch.drafts += [left_scope(dict(row), beside.get(row["id"])) for row in rows]
         session.execute(update(Task).where(Task.id.in_([row["id"] for row in rows])).values(marks))
+
+
+def leave_all(batch: Batch, refused: Mapping[Ref, ConnectorError]) -> None:
+    """The same for single tasks that a page of a feed was refused."""
+    ids = [batch.account.ids(ref) for ref, error in refused.items() if ref.startswith("task:") and isinstance(error, Refused)]
+    if ids:
+        leave(batch, ids)
 
 
 def hide(session: Session, tasks: Sequence[UUID], now: datetime) -> None:

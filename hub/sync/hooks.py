@@ -314,7 +314,7 @@ class _Mending:
             active = select(func.count()).select_from(models.Hook).where(models.Hook.connection_id == self.account.id, models.Hook.state == ACTIVE)
             self.report.active = session.scalar(active) or 0
             if self.report.restored:
-                self.report.run_id = runs.queue(session, self.account.id, RESTORED, now, kind=runs.STRUCTURE).id
+                self.report.run_id = runs.queue(session, self.account.id, RESTORED, now, kind=runs.FULL).id
 
 
 def rows_of(session: Session, connection_id: UUID) -> Sequence[models.Hook]:

@@ -1,10 +1,9 @@
 """What webhooks have told and no run has read yet.
 
 A call is a hint, and hints add up: a later line takes over what an earlier one named. It cannot simply be left out: a run may just be reading the
-earlier one and miss what changed since. Beyond ``MOST`` waiting references one line stands for them all and asks for a structure run, which finds
-everything, so a flood costs a bounded number of rows and of reads. A line with a delivery id stays for ``REMEMBERED`` after it is done, so that the
-same call is known when it comes again.
-"""
+earlier one and miss what changed since. Beyond ``MOST`` waiting references one line stands for them all and asks for a structure run, so a flood
+costs a bounded number of rows and of reads; what that cannot see waits for the next full reading. A line with a delivery id stays for ``REMEMBERED``
+after it is done, so that the same call is known when it comes again."""
 
 from __future__ import annotations
 

@@ -24,8 +24,10 @@ LOOKUPS = 200
 
 @dataclass(slots=True)
 class Verdict:
-    """What reading by id said. ``alive``: found, or refused (then hidden, never deleted); in neither: not asked, or the vendor did not say."""
+    """What reading by id said. ``asked``: whom it was asked of; ``alive``: found, or refused (then hidden, never deleted); in neither of the others:
+    the vendor did not say."""
 
+    asked: set[UUID] = field(default_factory=set)
     dead: set[UUID] = field(default_factory=set)
     alive: set[UUID] = field(default_factory=set)
 
@@ -57,6 +59,7 @@ class Judge:
             looked = await self.connector.lookup(list(part))
             for problem in await run_sync(self._keep_found, looked, part):
                 outcome.worsen("partial", problem)
+            verdict.asked |= set(part.values())
             verdict.dead |= {part[ref] for ref in looked.gone if ref in part}
             verdict.alive |= {part[ref] for ref in (*looked.found, *looked.refused) if ref in part}
         return verdict

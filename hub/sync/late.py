@@ -15,16 +15,20 @@ from hub.events import Draft, EventType
 from hub.models import Connection, Coverage, Event, Project, Task
 from hub.sync import gone, relations
 from hub.sync.diff import project_events, summed_up, task_events
+from hub.sync.store import PASS_LIFE
 from hub.sync.write import Account
 
+NEW = 2 * PASS_LIFE
+"""Nothing older is told as new: its event may have been forgotten since."""
 
-def orphans(session: Session, account: Account) -> list[UUID]:
+
+def orphans(session: Session, account: Account, now: datetime) -> list[UUID]:
     """New subtasks that lie nowhere yet and are not told; to be asked before tasks are settled."""
     told = exists().where(Event.entity_id == Task.id)
     since = select(Connection.history_from).where(Connection.id == account.connection_id).scalar_subquery()
     homeless = (Task.project_id.is_(None), Task.home_inherited, Task.deleted_at.is_(None))
     wanted = select(Task.id).where(Task.connection_id == account.connection_id, *homeless, Task.first_seen_at > since, ~told)
-    return list(session.scalars(wanted))
+    return list(session.scalars(wanted.where(Task.first_seen_at > now - NEW)))
 
 
 def tell(session: Session, account: Account, found: Sequence[UUID], is_baseline: Callable[[UUID | None], bool], now: datetime) -> None:

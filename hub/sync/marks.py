@@ -1,11 +1,13 @@
 """Where the feeds of a connection stand, and what else of earlier readings a connector is told before it reads.
 
-A feed's own pages move its mark. Any other page only adds marks that are lacking: the older mark of a feed that goes on covers more.
+A feed's own pages move its mark, at the end of their run. Any other page only adds marks that are lacking: the older mark of a feed that goes on
+covers more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -58,8 +60,23 @@ def recalling(database: Database, ids: Ids) -> Recall:
     return recall
 
 
+@dataclass(slots=True)
+class Moves:
+    """What the pages of a run do to marks, to be written with its end. ``begun``: marks of feeds that begin, which ``moved`` ones do not overrule."""
+
+    moved: dict[str, Json | None] = field(default_factory=dict)
+    begun: dict[str, Json | None] = field(default_factory=dict)
+
+
+def write(session: Session, connection_id: UUID, moves: Moves, now: datetime) -> None:
+    move(session, connection_id, moves.moved, now)
+    add(session, connection_id, moves.begun, now)
+
+
 def add(session: Session, connection_id: UUID, marks: Mapping[str, Json | None], now: datetime) -> None:
     """Keeps the marks of feeds that have none yet."""
+    if not marks:
+        return
     held = set(session.scalars(select(Mark.key).where(Mark.connection_id == connection_id, Mark.key.in_(list(marks)))))
     move(session, connection_id, {key: at for key, at in marks.items() if key not in held and at is not None}, now)
 

@@ -30,9 +30,10 @@ RUNS_LOOKED_AT = 5
 DAY = timedelta(days=1)
 
 
-def kind_of(session: Session, connection: Connection, asked: str, now: datetime, settings: Settings) -> str:
-    """What a run reads: at least what it was asked for, and what is due besides. Nothing can be caught up with before one full reading."""
-    if asked == FULL or _never_full(session, connection.id):
+def kind_of(session: Session, connection: Connection, asked: str, reading: str, now: datetime, settings: Settings) -> str:
+    """What a run reads: at least what it was asked for, and what is due besides. Nothing can be caught up with before one full reading by the present
+    ``reading`` (mapping, options, scope)."""
+    if asked == FULL or _never_full(session, connection.id, reading):
         return FULL
     if asked == TOUCH:
         return TOUCH
@@ -46,9 +47,10 @@ def kind_of(session: Session, connection: Connection, asked: str, now: datetime,
     return asked
 
 
-def _never_full(session: Session, connection_id: UUID) -> bool:
+def _never_full(session: Session, connection_id: UUID, reading: str) -> bool:
     marked = session.scalar(select(Mark.key).where(Mark.connection_id == connection_id).limit(1)) is not None
-    return not marked or store.last_complete(session, connection_id) is None
+    last = store.last_complete(session, connection_id)
+    return not marked or last is None or last.reading != reading
 
 
 def _due(session: Session, connection_id: UUID, kinds: tuple[str, ...], every: timedelta, now: datetime) -> bool:

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import anyio
+import orjson
 from anyio.to_thread import run_sync
 from sqlalchemy.orm import Session
 
@@ -28,7 +30,7 @@ from hub.db import Database
 from hub.events import position
 from hub.models import Connection, SyncPass, SyncRun
 from hub.settings import Settings
-from hub.sync import catchup, coverage, finish, inbox, marks, pace, runs, settle, store, write
+from hub.sync import catchup, coverage, finish, gone, inbox, marks, pace, runs, settle, store, write
 from hub.sync.bridge import across
 from hub.sync.familiar import Familiar
 from hub.sync.ids import Ids
@@ -41,6 +43,8 @@ RETRY_AFTER = timedelta(minutes=5)
 """When a partial or failed run is tried again, if the connection's own interval is longer."""
 INBOX = 2_000
 """Calls of webhooks that one run looks into; the others wait for the next."""
+A_BURST = 3
+"""So many reads by id for each slice of a poll are more than what is left to read after it."""
 INTERRUPTED = "interrupted; the next sync goes on from the last kept page"
 
 
@@ -98,6 +102,8 @@ class Work:
     gone: dict[str, set[UUID]] = field(default_factory=dict)
     parents: set[UUID] = field(default_factory=set)
     touched: Sequence[tuple[int, Sequence[Ref]]] = ()
+    moves: marks.Moves = field(default_factory=marks.Moves)
+    wrote: bool = False
 
     @classmethod
     def begin(cls, tools: Tools, run_id: UUID, connection_id: UUID, holder: str, client: Client) -> Work | Outcome:
@@ -164,11 +170,12 @@ class Work:
             run = session.get_one(SyncRun, self.run_id)
             if connection.realm is None:
                 raise BadResponse("the connection has no realm after its check")
-            kind = pace.kind_of(session, connection, run.kind, tools.now(), tools.settings)
-            self.this, fresh = store.open_pass(session, connection.id, kind, tools.now(), anew=self.anew)
+            reading = self._reading()
+            kind = pace.kind_of(session, connection, run.kind, reading, tools.now(), tools.settings)
+            self.this, fresh, self.resumed = store.open_pass(session, connection.id, kind, tools.now(), anew=self.anew)
+            self.this.reading = self.this.reading or reading
             self.first = connection.history_from is None
             self.since = position(session, "position")
-            self.resumed = fresh and store.has_slices(session, self.this.id)
             self.account = write.Account(connection.id, Ids(connection.realm), self.connector.mapping_version, tools.settings.keep_raw)
             self.account.categories = write.load_categories(session, connection.id)
             self.account.archived_projects = settle.archived_projects(session, connection.id)
@@ -187,6 +194,12 @@ class Work:
             self.pages = {position.piece.key: position.pages for position in positions}
             return positions
 
+    def _reading(self) -> str:
+        """By what this run reads: another mapping, other options, another scope make what is held worth less until everything is read again."""
+        scope = self.opened.scope
+        said = [self.connector.mapping_version, self.opened.options, sorted(scope.workspaces), sorted(scope.excluded)]
+        return sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
     def _roots(self, session: Session, kind: str) -> Sequence[Slice]:
         """What the connector is asked to begin with. A webhook's word on anything but a task is looked up in the tree."""
         if kind == runs.FULL:
@@ -194,9 +207,17 @@ class Work:
         self.touched = inbox.take(session, self.opened.id, INBOX)
         if kind == runs.TOUCH and any(not ref.startswith("task:") for _, refs in self.touched for ref in refs):
             kind = runs.STRUCTURE
+        if kind == runs.TOUCH and self._is_a_burst():
+            kind = runs.POLL
         self.structured = kind != runs.STRUCTURE
         cadences = {runs.POLL: (Cadence.POLL,), runs.STRUCTURE: (Cadence.STRUCTURE, Cadence.POLL)}.get(kind, ())
         return [piece for cadence in cadences for piece in self.connector.feeds(cadence, self.opened.scope)]
+
+    def _is_a_burst(self) -> bool:
+        """Whether a poll, and then reading by id what it did not bring, costs fewer calls than reading all by id that webhooks named."""
+        named = {ref for _, refs in self.touched for ref in refs}
+        polls = self.connector.feeds(Cadence.POLL, self.opened.scope)
+        return len(named) > A_BURST * len(polls) * self.connector.capabilities.lookup_batch > 0
 
     async def _keep(self, arrival: Arrival) -> Sequence[store.Position]:
         if isinstance(arrival, Arrived):
@@ -214,16 +235,20 @@ class Work:
         with self.tools.database.writing() as session:
             now = self.tools.now()
             batch = write.Batch(session, account, now, partial(self._is_baseline, frozenset(account.ids(ref) for ref in piece.covers)))
+            batch.lags = not self._full and not piece.covers
             seen = self._keep_items(session, arrival, batch)
             kept = store.Kept(piece.key, self.pages[piece.key], page.cursor, seen, page.refused, understood=self._understood(piece, batch.tally))
             store.move(session, this.id, kept)
             fresh = store.add_slices(session, this.id, page.opens)
-            if page.marks:
-                anew = self._full or piece.covers  # a reading of a whole project only begins feeds, it does not move them
-                (marks.add if anew else marks.move)(session, account.connection_id, page.marks, now)
+            self._keep_marks(session, piece, page)
+            if batch.lags and batch.tally.unread:  # the mark goes on; these are read by id until they make sense
+                inbox.add_all(session, [inbox.Line(account.connection_id, None, tuple(batch.tally.unread))], now)
             runs.renew_lease(session, account.connection_id, self.holder, now)
+        for kind, ids in self.gone.items():
+            ids.difference_update(seen.get(kind, ()))  # deleted in one stretch of a feed, and back in the next
         for ref in page.gone:
             self.gone.setdefault(ref.partition(":")[0], set()).add(account.ids(ref))
+        self.wrote = self.wrote or batch.has_written
         self.pages[piece.key] += 1
         self.slices_done += page.cursor is None
         self._count(batch.tally, page.refused)
@@ -234,6 +259,13 @@ class Work:
             self._cover(each.covers)
         return [store.Position(each, None, 0) for each in fresh]
 
+    def _keep_marks(self, session: Session, piece: Slice, page: Page) -> None:
+        """A full reading begins feeds where there are none. What feeds bring is closed at the end of the run, and so are their marks."""
+        if self._full:
+            marks.add(session, self.opened.id, page.marks, self.tools.now())
+        else:
+            (self.moves.begun if piece.covers else self.moves.moved).update(page.marks)
+
     def _keep_items(self, session: Session, arrival: Arrived, batch: write.Batch) -> Mapping[str, Sequence[UUID]]:
         """Returns what the page brought that is not written down yet as seen, by kind."""
         piece, page, account, number = arrival.piece, arrival.page, self._account(), self.pages[arrival.piece.key]
@@ -243,6 +275,7 @@ class Work:
         batch.told = {account.ids(ref): (told.at, account.ids(told.actor) if told.actor else None) for ref, told in page.told.items()}
         entries = write.entries_of(account, self.connector, page.items)
         write.keep(batch, entries, self._describe(page))
+        gone.leave_all(batch, page.refused)
         batch.finish()
         if self._full and self._understood(piece, batch.tally):
             brought = {kind: {entry.id: entry.digest for entry in found} for kind, found in entries.items()}
@@ -321,18 +354,14 @@ class Work:
         if self._full:
             self.deleted = await finish.Closing(judge).go(self.outcome, accept_deletions=self.accept_deletions)
             return
-        changed = await run_sync(self._has_changed)
         near = None if self.resumed else settle.Near(self.opened.id, self.since, frozenset())
-        closing = catchup.CatchUp(judge, near, changed, self.archived, self.touched, self.gone, self.parents)
+        changed = self.wrote or self.resumed
+        closing = catchup.CatchUp(judge, near, changed, self.archived, self.touched, self.gone, self.parents, self.tally, self.moves)
         self.deleted = await closing.go(self.outcome, accept_deletions=self.accept_deletions)
 
     @property
     def _full(self) -> bool:
         return self._pass().kind == runs.FULL
-
-    def _has_changed(self) -> bool:
-        with self.tools.database.reading() as session:
-            return self.resumed or position(session, "position") > self.since
 
     def _stop(self, error: ConnectorError | ConnectionProblem) -> None:
         """The run ends here as a whole."""

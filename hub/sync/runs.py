@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 
 from hub import events
 from hub.events import Draft, EventType, Subject
-from hub.models import Connection, SyncPass, SyncRun, Task
+from hub.models import Connection, Event, SyncPass, SyncRun, Task
 
 TOUCH, POLL, STRUCTURE, FULL = KINDS = ("touch", "poll", "structure", "full")
 """How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. Each includes the one before."""
 
 LEASE = timedelta(seconds=90)
+TOLD_AGAIN = timedelta(days=1)
 FINAL = ("complete", "partial", "deferred", "failed", "cancelled")
 
 
@@ -89,6 +90,14 @@ def is_due(session: Session, connection_id: UUID, now: datetime) -> bool:
     return session.scalar(select(Connection.id).where(Connection.id == connection_id, Connection.state == "active", free, due)) is not None
 
 
+def is_deferred(session: Session, connection: Connection, now: datetime) -> bool:
+    """Whether the vendor's limit put the connection's next run off and that time is not over."""
+    if connection.next_sync_at is None or connection.next_sync_at <= now:
+        return False
+    last = select(SyncRun.state).where(SyncRun.connection_id == connection.id, SyncRun.state.in_(FINAL)).order_by(SyncRun.ended_at.desc()).limit(1)
+    return session.scalar(last) == "deferred"
+
+
 def take_lease(session: Session, connection_id: UUID, holder: str, now: datetime) -> bool:
     """True if the connection is ours to read until the lease ends. A dead process of this machine holds nothing, whatever its lease says."""
     former = session.scalar(select(Connection.lease_owner).where(Connection.id == connection_id))
@@ -143,9 +152,10 @@ def end(session: Session, run_id: UUID, outcome: Outcome, counts: dict[str, int]
         setattr(run, name, value)
     run.state, run.ended_at, run.errors = outcome.state, now, outcome.errors
     run.next_sync_at = outcome.next_sync_at or next_sync_at
-    run.tasks = held_tasks(session, run.connection_id)
-    drafts = _say(connection, run, outcome)
-    connection.next_sync_at = None if outcome.broken else run.next_sync_at
+    run.tasks = _held(session, run)
+    drafts = _say(session, connection, run, outcome, now)
+    if run.kind != TOUCH or outcome.broken or outcome.next_sync_at:  # a touch puts nothing off: polls come as they were due
+        connection.next_sync_at = None if outcome.broken else run.next_sync_at
     connection.last_error = outcome.errors[0] if outcome.errors else None
     if outcome.broken:
         connection.state = "broken"
@@ -158,23 +168,34 @@ def end(session: Session, run_id: UUID, outcome: Outcome, counts: dict[str, int]
 
 
 def _complete_pass(session: Session, run: SyncRun) -> SyncPass | None:
-    """The run's pass if everything was read or refused: a refusal that only a person can change does not put off the beginning of history."""
+    """The run's pass if everything was read or refused: a refusal that only a person can change does not put off the beginning of history. What
+    webhooks named is not everything."""
     this = session.get(SyncPass, run.pass_id) if run.pass_id else None
-    return this if this is not None and this.state == "complete" else None
+    return this if this is not None and this.state == "complete" and this.kind != TOUCH else None
+
+
+def _held(session: Session, run: SyncRun) -> int:
+    """Counted only where it may have changed: counting looks at every task."""
+    if run.kind != FULL and not (run.created or run.updated or run.deleted):
+        ended = SyncRun.connection_id == run.connection_id, SyncRun.id != run.id, SyncRun.ended_at.is_not(None), SyncRun.pass_id.is_not(None)
+        last = session.scalar(select(SyncRun.tasks).where(*ended).order_by(SyncRun.ended_at.desc()).limit(1))
+        if last is not None:
+            return last
+    return held_tasks(session, run.connection_id)
 
 
 def held_tasks(session: Session, connection_id: UUID) -> int:
     return session.scalar(select(func.count()).select_from(Task).where(Task.connection_id == connection_id, Task.deleted_at.is_(None))) or 0
 
 
-def _say(connection: Connection, run: SyncRun, outcome: Outcome) -> list[Draft]:
+def _say(session: Session, connection: Connection, run: SyncRun, outcome: Outcome, now: datetime) -> list[Draft]:
     """The run's own events: a second unchanged sync says nothing."""
     drafts = []
     if outcome.broken and connection.state != "broken":
         drafts.append(_draft(EventType.CONNECTION_BROKEN, connection, {"errors": outcome.errors}))
     if connection.state == "broken" and not outcome.broken and outcome.state in ("complete", "partial"):
         drafts.append(_draft(EventType.CONNECTION_RECOVERED, connection, {}))
-    if outcome.state == "failed":
+    if outcome.state == "failed" and _is_news(session, connection.id, now):
         drafts.append(_draft(EventType.SYNC_FAILED, connection, {"errors": outcome.errors}))
     changed = run.created + run.updated + run.deleted
     fine = outcome.state == "complete" or (outcome.state == "partial" and not outcome.faults)
@@ -182,6 +203,16 @@ def _say(connection: Connection, run: SyncRun, outcome: Outcome) -> list[Draft]:
         counts = {"created": run.created, "updated": run.updated, "deleted": run.deleted, "tasks": run.tasks}
         drafts.append(_draft(EventType.SYNC_COMPLETED, connection, {"baseline": run.baseline, **counts}))
     return drafts
+
+
+def _is_news(session: Session, connection_id: UUID, now: datetime) -> bool:
+    """Whether a failure is to be told: the first one since a run went well, then once a day, however often the run is tried again."""
+    failed = Event.entity_id == connection_id, Event.type == EventType.SYNC_FAILED.value
+    told = session.scalar(select(func.max(Event.recorded_at)).where(*failed))
+    if told is None or now - told >= TOLD_AGAIN:
+        return True
+    went_well = SyncRun.connection_id == connection_id, SyncRun.state.in_(("complete", "partial")), SyncRun.kind != TOUCH, SyncRun.ended_at >= told
+    return session.scalar(select(SyncRun.id).where(*went_well).limit(1)) is not None
 
 
 def _draft(kind: EventType, connection: Connection, after: dict[str, Any]) -> Draft:

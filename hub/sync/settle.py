@@ -116,12 +116,15 @@ def _homeless(connection_id: UUID) -> Select[UUID, UUID | None]:
 
 
 def _unarchived(connection_id: UUID) -> Select[UUID, bool]:
+    """What lies in an archived project or below an archived task of its own project; one with a place of its own elsewhere is worked on there."""
     parent = aliased(Task)
     effective = or_(Task.archived, func.coalesce(Project.archived_effective, false()), func.coalesce(parent.archived_effective, false()))
     return (
         select(Task.id, effective)
         .outerjoin(Project, Project.id == Task.project_id)
-        .outerjoin(parent, and_(parent.id == Task.parent_id, parent.connection_id == connection_id))
+        .outerjoin(
+            parent, and_(parent.id == Task.parent_id, parent.connection_id == connection_id, parent.project_id.is_not_distinct_from(Task.project_id))
+        )
         .where(Task.connection_id == connection_id, Task.archived_effective != effective)
         .limit(CHUNK)
     )

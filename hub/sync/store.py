@@ -44,16 +44,16 @@ class Position:
     pages: int
 
 
-def open_pass(session: Session, connection_id: UUID, kind: str, now: datetime, *, anew: bool = False) -> tuple[SyncPass, bool]:
-    """The pass to go on with, and whether its roots are still to be named. A full one goes on with all that it has; any other begins at the marks
-    again, and keeps only the slices that its pages had opened and nobody has read."""
+def open_pass(session: Session, connection_id: UUID, kind: str, now: datetime, *, anew: bool = False) -> tuple[SyncPass, bool, bool]:
+    """The pass to go on with, whether its roots are still to be named, and whether it had begun before. A full one goes on with all that it has; any
+    other begins at the marks again, and keeps only the slices that its pages had opened and nobody has read."""
     found = open_full(session, connection_id) if kind == FULL else _open_other(session, connection_id)
     if found and not anew and now - found.started_at < PASS_LIFE:
         if kind == FULL:
-            return found, False
+            return found, False, True
         _keep_opened(session, found.id)
         found.kind, found.started_at = kind, now
-        return found, True
+        return found, True, True
     if found:
         _abandon(session, found)
     if kind == FULL and (other := _open_other(session, connection_id)):
@@ -62,7 +62,7 @@ def open_pass(session: Session, connection_id: UUID, kind: str, now: datetime, *
     made = SyncPass(id=uuid4(), connection_id=connection_id, number=last + 1, kind=kind, started_at=now, completed_at=None, state=OPEN)
     session.add(made)
     session.flush()
-    return made, True
+    return made, True, False
 
 
 def open_full(session: Session, connection_id: UUID) -> SyncPass | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -17,6 +17,7 @@ import orjson
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from connectors import records
 from connectors.base import Connector, Item
 from connectors.errors import BadResponse
 from connectors.records import Record, Ref, StatusCategory
@@ -34,6 +35,8 @@ KIND_ORDER = ("identity", "team", "container", "project", "section", "status", "
 RAW_KINDS = ("task", "project", "identity")
 """Kinds whose body is kept: tasks, and what yields their mapping context (a board's columns, the user's time zone)."""
 BODY_BYTES, CONTEXT_BYTES = 16, 8
+STALE = timedelta(hours=1)
+"""So long may an answer trail behind another one."""
 
 
 @dataclass(slots=True)
@@ -48,7 +51,8 @@ class Entry:
 
 @dataclass(slots=True)
 class Account:
-    """What writing needs to know of the connection that is read; lives as long as a run. ``categories``: status id -> what it counts as."""
+    """What writing needs to know of the connection that is read; lives as long as a run. ``categories``: status id -> what it counts as.
+    ``renamed``: status id -> its name before the run and now."""
 
     connection_id: UUID
     ids: Ids
@@ -56,6 +60,7 @@ class Account:
     keep_raw: bool
     categories: dict[UUID, str] = field(default_factory=dict)
     archived_projects: set[UUID] = field(default_factory=set)
+    renamed: dict[UUID, tuple[str, str]] = field(default_factory=dict)
     remap_told: bool = False
     _first: bool | None = None
     _contexts: dict[str, bytes] = field(default_factory=dict)
@@ -76,13 +81,17 @@ class Account:
 
 @dataclass(slots=True)
 class Tally:
-    """What keeping did. ``problems``: items that could not be mapped; they were left as they were."""
+    """What keeping did. ``problems``: items that could not be mapped; they were left as they were, and ``unread`` names them. ``written``: tasks
+    whose row was written. ``doubtful``: tasks that count as deleted since a moment ago and that a list still shows: to be read by id."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
     remapped: int = 0
     problems: list[str] = field(default_factory=list)
+    unread: list[Ref] = field(default_factory=list)
+    written: set[UUID] = field(default_factory=set)
+    doubtful: dict[Ref, UUID] = field(default_factory=dict)
 
     def add(self, other: Tally) -> None:
         self.created += other.created
@@ -90,12 +99,15 @@ class Tally:
         self.unchanged += other.unchanged
         self.remapped += other.remapped
         self.problems += other.problems
+        self.written |= other.written
+        self.doubtful |= other.doubtful
 
 
 @dataclass(slots=True)
 class Batch:
     """One page's work in one transaction: its clock, its change set, and where it stands in the log (taken at the first write). ``told``: when and by
-    whom the vendor says that things changed last."""
+    whom the vendor says that things changed last. ``lags``: the page is of a list that may trail behind the truth, so it brings nobody
+    back to life."""
 
     session: Session
     account: Account
@@ -106,12 +118,17 @@ class Batch:
     changes: list[dict[str, Any]] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
     told: Mapping[UUID, tuple[datetime, UUID | None]] = field(default_factory=dict)
+    lags: bool = False
     _position: int | None = None
 
     def position(self) -> int:
         if self._position is None:
             self._position = events.advance(self.session, "position")
         return self._position
+
+    @property
+    def has_written(self) -> bool:
+        return self._position is not None
 
     def tell(self, entity: str, new: Mapping[str, Any], old: Mapping[str, Any], changed: Iterable[Difference]) -> None:
         """Change rows of one entity."""
@@ -152,7 +169,6 @@ class Batch:
             self.drafts = [self._as_told(draft) for draft in self.drafts]
         events.append(self.session, self.drafts, connection_id=self.account.connection_id, change_set=self.change_set, now=self.now)
 
-
     def _as_told(self, draft: Draft) -> Draft:
         at, actor = self.told.get(draft.entity_id, (draft.occurred_at, draft.actor_id))
         return replace(draft, occurred_at=at, actor_id=actor)
@@ -184,6 +200,11 @@ def _keep_kind(batch: Batch, kind: str, entries: Sequence[Entry], describe: Desc
     mapped = [(entry, record) for entry in changed if (record := _map(batch, entry)) is not None]
     known = [entry.id for entry, _ in mapped if entry.id in stored]
     held = {found["id"]: dict(found) for found in batch.session.execute(select(table).where(table.c.id.in_(known))).mappings()} if known else {}
+    if kind == "task":
+        fresh = [(entry, record) for entry, record in mapped if not _is_stale(batch, entry, held.get(entry.id), record)]
+        batch.tally.unchanged += len(mapped) - len(fresh)
+        batch.tally.written.update([entry.id for entry, _ in fresh])
+        mapped = fresh
     rows = [_base(batch, entry, record) for entry, record in mapped]
     if kind == "task":
         beside = {entry.id: related(record, batch.account.ids) for entry, record in mapped}
@@ -199,7 +220,21 @@ def _map(batch: Batch, entry: Entry) -> Record | None:
         return entry.connector.map(entry.item)
     except BadResponse as error:  # this one object; the others of the page are kept, and its slice does not count as read
         batch.tally.problems.append(str(error))
+        batch.tally.unread.append(entry.item.id)
         return None
+
+
+def _is_stale(batch: Batch, entry: Entry, old: Mapping[str, Any] | None, record: Record) -> bool:
+    """Whether a task was read before what is held of it: by a search that trails behind, or on a page that took longer than another one. What the
+    vendor says for longer than ``STALE`` is believed even where its own clock went back."""
+    if old is not None and old["deleted_at"] and batch.lags and batch.now - old["deleted_at"] < STALE:
+        batch.tally.doubtful[entry.item.id] = entry.id
+        return True
+    if old is None or old["deleted_at"] or old["access_lost_at"] or old["updated_at"] is None:
+        return False
+    if not isinstance(record, records.Task) or record.updated_at is None:
+        return False
+    return bool(record.updated_at < old["updated_at"] and batch.now - old["updated_at"] < STALE)
 
 
 def _base(batch: Batch, entry: Entry, record: Record) -> dict[str, Any]:
@@ -222,6 +257,9 @@ def _keep_plain(batch: Batch, kind: str, rows: list[dict[str, Any]], held: Mappi
         if kind == "project" and old and not remapped and not batch.account.is_first(batch.session):  # a new one is told by late.py
             batch.drafts += project_events(old, new, changed)
             batch.tell(kind, new, old, changed)
+        if kind == "status" and old and old["name"] and new["name"] and old["name"] != new["name"]:
+            before, _ = batch.account.renamed.get(new["id"], (old["name"], ""))
+            batch.account.renamed[new["id"]] = (before, new["name"])
     upsert(batch.session, table, rows, keep=("first_seen_at",))
 
 
@@ -278,6 +316,7 @@ def place(
         home = parent_home if new["parent_id"] in parents or not old else old["project_id"]
         new |= {"project_id": home if new["parent_id"] else None, "section_id": None, "home_inherited": new["parent_id"] is not None}
     new["status_category"] = account.categories.get(new["status_id"], StatusCategory.UNKNOWN.value)
+    parent_archived = parent_archived and parent_home == new["project_id"]  # one with a place of its own elsewhere is worked on there
     new["archived_effective"] = new["archived"] or parent_archived or new["project_id"] in account.archived_projects
 
 

@@ -21,8 +21,11 @@ depends_on = None
 def upgrade() -> None:
     with op.batch_alter_table("sync_run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="full"))
+        batch_op.create_index("ix_sync_run_connection_id_queued_at", ["connection_id", "queued_at"], unique=False)
     with op.batch_alter_table("sync_pass", schema=None) as batch_op:
         batch_op.add_column(sa.Column("kind", sa.String(), nullable=False, server_default="full"))
+        batch_op.add_column(sa.Column("reading", sa.String(), nullable=True))
+        batch_op.create_index("ix_sync_pass_connection_id_number", ["connection_id", "number"], unique=False)
     with op.batch_alter_table("sync_slice", schema=None) as batch_op:
         batch_op.add_column(sa.Column("root", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_table(
@@ -51,6 +54,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("incident")
     op.drop_table("mark")
-    for table, column in (("sync_slice", "root"), ("sync_pass", "kind"), ("sync_run", "kind")):
+    for table, index in (("sync_pass", "ix_sync_pass_connection_id_number"), ("sync_run", "ix_sync_run_connection_id_queued_at")):
+        with op.batch_alter_table(table, schema=None) as batch_op:
+            batch_op.drop_index(index)
+    for table, column in (("sync_slice", "root"), ("sync_pass", "reading"), ("sync_pass", "kind"), ("sync_run", "kind")):
         with op.batch_alter_table(table, schema=None) as batch_op:
             batch_op.drop_column(column)

@@ -43,6 +43,8 @@ def asana(world: World) -> Terms:
         "tasks by project": sum(pages(listed[project]) for project in projects),
         "subtasks by search": len(spaces) - 1 + pages(subtasks),
         "tasks in no project by search": len(spaces) - 1 + pages(loose),
+        "the newest change of each workspace, once": len(spaces),
+        "tokens of the event streams of live projects, once": sum(not row["archived"] for row in projects.values()),
     }
 
 
@@ -62,6 +64,7 @@ def clickup(world: World) -> Terms:
     live = len(tasks) - archived - sum(per_list.values())
     return {
         "user and workspaces": 2,
+        "the newest change of each workspace, once": count["workspace"],
         "groups, shared": 2 * count["workspace"],
         "spaces, live and archived": 2 * count["workspace"],
         "folders and lists of each space, live and archived": 4 * count["space"],
@@ -79,7 +82,6 @@ def monday(world: World) -> Terms:
     sizes = Counter(task.homes[0][0] for task in world.tasks["monday"].values() if task.homes and not task.deleted and not task.archived)
     return {
         "account, workspaces, folders, users, boards": pages(len(boards), ITEMS),
-        "the empty page that ends the lists": 1,
         "first pages of boards": pages(len(boards), BOARDS),
         "further pages, one a call": sum(pages(sizes[board.id], ITEMS) - 1 for board in boards),
     }

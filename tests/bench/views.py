@@ -33,7 +33,7 @@ from hub.app import create_app
 from hub.db import Database
 from hub.settings import Settings
 from hub.vault import Vault
-from tests.api.conftest import NotedJobs
+from tests.api.conftest import NotedJobs, let_see
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -231,7 +231,7 @@ def main() -> None:
         with database.writing() as session:
             filler = Filler(session, given.tasks, given.projects, given.people, given.seed)
             filler.fill()
-            key = keys.create(session, "bench", "viewer", NOW)
+            key = let_see(session, keys.create(session, "bench", "viewer", NOW))
             task = session.execute(text("SELECT entity_id FROM change LIMIT 1")).scalar_one()
         with database.writing() as session:
             session.execute(text("ANALYZE"))

@@ -37,7 +37,7 @@ class Office:
             each
             for each in self.world.projects[self.tool].values()
             if not each.deleted
-            and each.parent_board is None
+            and each.kind in ("project", "board")
             and (not open_only or (self.world.sees_project(each) and not self.world.archived_above(each)))
         ]
 
@@ -122,6 +122,15 @@ class Office:
         above = [each.id for each in self.tasks() if each.id != task.id and self._near(self.world.projects[self.tool][each.homes[0][0]], task)]
         self.world.reparent(self.tool, task.id, self.one([None, *above]))
 
+    def wait(self) -> None:
+        task = self.one(self.tasks())
+        homes = {home for home, _ in task.homes}
+        others = [each for each in self.tasks() if each.id != task.id and homes & {home for home, _ in each.homes}]
+        self.world.wait_for(self.tool, task.id, self.one(others).id)
+
+    def wait_no_more(self) -> None:
+        self.world.wait_for(self.tool, self.one([each for each in self.tasks() if each.depends_on]).id, None)
+
     def delete(self) -> None:
         self.world.delete_task(self.tool, self.one(self.tasks()).id)
 
@@ -175,6 +184,6 @@ class Office:
 
 TASKS = (
     *("create", "split", "title", "due", "assign", "status", "finish", "reopen", "move", "share", "unshare", "reparent"),
-    *("delete", "restore", "archive"),
+    *("wait", "wait_no_more", "delete", "restore", "archive"),
 )
 CONTAINERS = ("rename_project", "archive_project", "lose_access", "regain_access", "delete_project", "rename_status")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from hub.sandbox import truth
+from hub.sandbox.world import Tool, World
 
 Row = Mapping[str, Any]
 SETTLED = ("done", "cancelled")
@@ -17,7 +20,12 @@ FIELDS = {
         *("description",),
     ),
 }
-OTHERS = ("task.created", "task.deleted", "task.completed", "task.reopened")
+PROJECT_FIELDS = ("name", "container", "private", "owner", "start_on", "due_on", "completed_at")
+OTHERS = (
+    *("task.created", "task.deleted", "task.completed", "task.reopened", "task.archived", "task.restored"),
+    *("milestone.slipped", "milestone.reached", "dependency.created", "dependency.removed"),
+    *("project.created", "project.updated", "project.archived", "project.restored", "project.deleted"),
+)
 
 
 def compared(kind: str) -> bool:
@@ -25,22 +33,58 @@ def compared(kind: str) -> bool:
     return kind in FIELDS or kind in OTHERS
 
 
-def expected_events(before: Mapping[str, Row], after: Mapping[str, Row]) -> set[tuple[str, str]]:
-    """{(type, task)} of everything that differs."""
-    told = {("task.created", key) for key in after.keys() - before.keys()} | {("task.deleted", key) for key in before.keys() - after.keys()}
+def tasks_of(world: World, tool: Tool, met: Any) -> dict[str, dict[str, Any]]:
+    """What a hub must hold of the tasks; and whether each one is archived itself, not by what it lies in."""
+    rows = truth.expected_tasks(world, tool, met)
+    return {key: row | {"aside": world.tasks[tool][key].archived} for key, row in rows.items()}
+
+
+def projects_of(world: World, tool: Tool) -> dict[str, dict[str, Any]]:
+    rows = truth.expected_projects(world, tool)
+    return {key: row | {"aside": world.projects[tool][key].archived} for key, row in rows.items()}
+
+
+def expected_events(before: Mapping[str, Row], after: Mapping[str, Row], entity: str = "task") -> set[tuple[str, str]]:
+    """{(type, task or project)} of everything that differs."""
+    told = {(f"{entity}.created", key) for key in after.keys() - before.keys()} | {(f"{entity}.deleted", key) for key in before.keys() - after.keys()}
+    kinds = _kinds if entity == "task" else _project_kinds
     for key in before.keys() & after.keys():
-        told |= {(kind, key) for kind in _kinds(before[key], after[key])}
+        told |= {(kind, key) for kind in kinds(before[key], after[key])}
     return told
 
 
-def _kinds(old: Row, new: Row) -> set[str]:
-    kinds = {kind for kind, fields in FIELDS.items() if any(old.get(field) != new.get(field) for field in fields)}
-    was, now = old["status_category"] in SETTLED, new["status_category"] in SETTLED
-    if was != now:
-        kinds.add("task.completed" if now else "task.reopened")
+def _project_kinds(old: Row, new: Row) -> Iterator[str]:
+    if any(old.get(field) != new.get(field) for field in PROJECT_FIELDS):
+        yield "project.updated"
+    if old["aside"] != new["aside"]:
+        yield "project.archived" if new["aside"] else "project.restored"
+
+
+def _kinds(old: Row, new: Row) -> Iterator[str]:
+    yield from (kind for kind, fields in FIELDS.items() if any(old.get(field) != new.get(field) for field in fields))
+    was, now = old["status_category"], new["status_category"]
+    if now == "done" and was != "done":
+        yield "task.completed"
+    elif was in SETTLED and now not in SETTLED:
+        yield "task.reopened"
     elif old["completed_at"] != new["completed_at"]:
-        kinds.add("task.updated")
-    return kinds
+        yield "task.updated"
+    if old["aside"] != new["aside"]:
+        yield "task.archived" if new["aside"] else "task.restored"
+    waited, waits = {str(edge) for edge in old["depends_on"]}, {str(edge) for edge in new["depends_on"]}
+    if waits - waited:
+        yield "dependency.created"
+    if waited - waits:
+        yield "dependency.removed"
+    if new["kind"] == "milestone":
+        yield from _milestone_kinds(old, new)
+
+
+def _milestone_kinds(old: Row, new: Row) -> Iterator[str]:
+    if new["status_category"] == "done" and old["status_category"] != "done":
+        yield "milestone.reached"
+    if old["due_on"] and new["due_on"] and new["due_on"] > old["due_on"]:
+        yield "milestone.slipped"
 
 
 HOME = ("project", "section", "status", "status_category", "archived")
@@ -56,5 +100,10 @@ def without_choice(rows: Mapping[str, Row], shared: set[str]) -> dict[str, Row]:
 
 
 def shared_tasks(*several: Mapping[str, Row]) -> set[str]:
-    """Tasks that are in more than one project in any of these truths."""
-    return {key for rows in several for key, row in rows.items() if len(row["projects"]) > 1}
+    """Tasks that are in more than one project in any of these truths, and what lies below them: it goes where they go."""
+    found = {key for rows in several for key, row in rows.items() if len(row["projects"]) > 1}
+    below = found
+    while below:
+        below = {key for rows in several for key, row in rows.items() if row["parent"] in below} - found
+        found |= below
+    return found

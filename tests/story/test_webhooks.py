@@ -149,7 +149,7 @@ def test_a_webhook_that_the_vendor_gave_up_is_restored_and_the_gap_is_read(harbo
     with home.stage.database.reading() as session:
         run = session.scalars(select(SyncRun).where(SyncRun.state == "queued")).one()
         assert {row.state for row in hooks.rows_of(session, home.connection_id)} == {"active"}
-    assert (run.reason, run.kind) == ("webhook restored", "structure")
+    assert (run.reason, run.kind) == ("webhook restored", "full")
     assert home.jobs.submitted[-1][:3] == ("sync", str(home.connection_id), {"run_id": str(run.id)})
     home.stage.engine().sync(run.id)
     assert home.title(task_id) == "the last word"

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from connectors.errors import Transient
 from connectors.records import Membership
-from hub.models import Coverage, Mark, SyncPass
-from hub.sync import inbox
+from hub.models import Connection, Coverage, Mark, SyncPass
+from hub.sync import inbox, judge
 from hub.sync.runs import FULL, POLL, STRUCTURE, TOUCH
 from tests.sync.conftest import BOOKS, SYNCED, Hub
 from tests.sync.pretend import ALWAYS, project, task
@@ -260,3 +260,113 @@ def test_a_subtask_that_its_parent_counts_no_more_is_asked_for(hub: Hub) -> None
     hub.vendor.change("task:1", title="other")
     assert ("task.deleted", hub.id("task:2")) in poll(hub)
     assert hub.vendor.looked == ["task:2"]
+
+
+def test_a_touch_puts_no_poll_off(yard: Hub) -> None:
+    due = yard.connection().next_sync_at
+    touch(yard, "task:1")
+    yard.complete(kind=TOUCH)
+    assert yard.connection().next_sync_at == due
+    yard.complete(kind=POLL)
+    assert yard.connection().next_sync_at != due
+
+
+def test_a_touch_makes_nothing_fresher(yard: Hub) -> None:
+    before = yard.connection().last_synced_at
+    touch(yard, "task:1")
+    yard.complete(kind=TOUCH, minutes=30)
+    assert yard.connection().last_synced_at == before
+
+
+def test_what_webhooks_named_waits_until_it_was_asked_for(yard: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "LOOKUPS", 1)
+    yard.vendor.lookup_batch = 1
+    yard.vendor.drop("task:2", "task:3")
+    yard.vendor.untold()
+    touch(yard, "task:2")
+    touch(yard, "task:3")
+    yard.complete(kind=TOUCH)
+    assert yard.vendor.looked == ["task:2"]
+    yard.complete(kind=TOUCH)
+    assert yard.vendor.looked == ["task:3"]
+    assert [yard.row(f"task:{key}").deleted_how for key in "23"] == ["gone_by_id", "gone_by_id"]
+
+
+class Killed(BaseException):
+    pass
+
+
+def test_a_deletion_told_to_a_run_that_died_is_told_again_to_the_next(yard: Hub) -> None:
+    def die(_refs: Any) -> None:
+        raise Killed
+
+    yard.vendor.drop("task:2")
+    yard.vendor.before_lookup = die
+    touch(yard, "task:1")
+    with pytest.raises(Killed):
+        yard.sync(kind=POLL)
+    yard.vendor.before_lookup = lambda _refs: None
+    assert poll(yard) == [("task.deleted", yard.id("task:2"))]
+    assert yard.row("task:2").deleted_how == "vendor_event"
+
+
+def test_deletions_that_were_not_believed_are_told_again_with_an_admins_word(hub: Hub) -> None:
+    hub.vendor.put(project("1"), *(task(str(number), "1") for number in range(50)))
+    hub.complete()
+    hub.vendor.drop(*(f"task:{number}" for number in range(30)))
+    assert hub.sync(kind=POLL).state == "partial"
+    assert hub.complete(kind=POLL, accept_deletions=True).deleted == 30
+
+
+def test_what_was_deleted_and_came_back_within_one_feed_lives(yard: Hub) -> None:
+    held = yard.vendor.held["task:2"]
+    yard.vendor.drop("task:2")
+    yard.vendor.put(held)
+    assert poll(yard) == []
+    assert yard.row("task:2").deleted_at is None
+
+
+def test_a_hint_is_looked_into_although_a_page_still_shows_the_task(yard: Hub) -> None:
+    """The page may trail behind."""
+    yard.vendor.journal.append(("changed", "task:2"))
+    held = yard.vendor.held["task:2"]
+    yard.vendor.before_lookup = lambda _refs: yard.vendor.held.pop("task:2", None)
+    touch(yard, "task:2")
+    assert poll(yard) == [("task.deleted", yard.id("task:2"))]
+    assert held.id == "task:2"
+
+
+def test_a_list_that_trails_behind_does_not_bring_the_dead_back(yard: Hub) -> None:
+    held = yard.vendor.held["task:2"]
+    yard.vendor.drop("task:2")
+    yard.complete(kind=POLL)
+    yard.vendor.put(held)
+    yard.vendor.before_lookup = lambda _refs: yard.vendor.held.pop("task:2", None)
+    assert poll(yard) == []
+    assert yard.row("task:2").deleted_at is not None
+    yard.vendor.before_lookup = lambda _refs: None
+    yard.vendor.put(held)
+    assert poll(yard) == [("task.restored", yard.id("task:2"))]
+
+
+def test_what_made_no_sense_in_a_feed_is_read_by_id_until_it_does(yard: Hub) -> None:
+    yard.vendor.change("task:2", title="other")
+    yard.vendor.garbled.add("task:2")
+    assert yard.sync(kind=POLL).state == "partial"
+    yard.vendor.garbled.clear()
+    assert poll(yard) == [("task.updated", yard.id("task:2"))]
+
+
+def test_other_options_ask_for_a_full_reading(yard: Hub) -> None:
+    def choose(session: Any) -> None:
+        session.get_one(Connection, yard.connection_id).options = {"role": "other"}
+
+    assert yard.complete(kind=POLL).kind == POLL
+    yard.write(choose)
+    assert yard.complete(kind=POLL).kind == FULL
+    assert yard.complete(kind=POLL).kind == POLL
+
+
+def test_another_version_of_the_mapping_asks_for_a_full_reading(yard: Hub) -> None:
+    yard.vendor.mapping_version += 1
+    assert yard.complete(kind=POLL).kind == FULL

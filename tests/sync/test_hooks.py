@@ -220,7 +220,7 @@ def test_a_suspended_webhook_is_revived_and_the_gap_is_read(home: Home, exchange
     exchange.suspend("h1")
     bells.put_in_order(home.contact, jobs, {"connection_id": str(home.hub.connection_id)})
     assert home.states() == dict.fromkeys(("project/1", "project/2"), "active")
-    assert home.queued() == [("webhook restored", "structure")]
+    assert home.queued() == [("webhook restored", "full")]
     assert [name for name, *_ in jobs.submitted] == ["sync"]
     assert len(exchange.held) == 2
 
@@ -232,7 +232,7 @@ async def test_a_webhook_that_the_vendor_dropped_is_made_anew_at_another_address
     forgotten = exchange.call("project/1", "task:a")
     exchange.held.pop(str(old.external_id))
     report = await _in_thread(home)
-    assert (report.restored, report.made, home.queued()) == (1, 0, [("webhook restored", "structure")])
+    assert (report.restored, report.made, home.queued()) == (1, 0, [("webhook restored", "full")])
     assert (await home.post(*forgotten))[0] == 404
     assert (await home.post(*exchange.call("project/1", "task:a")))[0] == 200
 

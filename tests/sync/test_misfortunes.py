@@ -119,11 +119,25 @@ def test_a_project_gone_between_listing_and_reading_is_no_fault(yard: Hub) -> No
 def test_a_refused_credential_breaks_the_connection_and_is_told_once(yard: Hub) -> None:
     yard.vendor.fail("structure", AuthFailed("token revoked"), times=3)
     told = yard.told(lambda: [yard.sync() for _ in range(3)])
-    assert told == [("connection.broken", yard.connection_id), *[("sync.failed", yard.connection_id)] * 3]
+    assert told == [("connection.broken", yard.connection_id), ("sync.failed", yard.connection_id)]
     assert (yard.connection().state, yard.connection().next_sync_at) == ("broken", None)
     assert "hub connection rotate pretend" in (yard.connection().last_error or "")
     assert yard.told(lambda: yard.complete()) == [("connection.recovered", yard.connection_id)]
     assert (yard.connection().state, yard.connection().last_error) == ("active", None)
+
+
+def test_a_failure_is_told_once_until_a_run_goes_well_and_again_after_a_day(yard: Hub) -> None:
+    def fails(times: int) -> list[str]:
+        yard.vendor.fail("structure", AuthFailed("token revoked"), times=times)
+        return [kind for kind, _ in yard.told(lambda: [yard.sync() for _ in range(times)]) if kind == "sync.failed"]
+
+    assert fails(3) == ["sync.failed"]
+    yard.clock.goes_on(hours=23)
+    assert fails(2) == []
+    yard.clock.goes_on(hours=1)
+    assert fails(2) == ["sync.failed"]
+    yard.complete()
+    assert fails(2) == ["sync.failed"]
 
 
 def test_a_credential_refused_in_the_middle_keeps_what_was_read(hub: Hub) -> None:
