@@ -13,7 +13,7 @@ import structlog
 
 SECRET = re.compile(r"(?i)(authorization|token|secret|password|api[_-]?key|cookie)")
 BEARER = re.compile(
-    r"(?<=/receivers/)[^\s\"'?#]+|"  # the address of a webhook is as good as a password
+    r"(?<=/receivers/)[^\s\"'?#]+|(?<=/setup/)[^\s\"'?#]+|"  # an address that opens something is as good as a password
     r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)"
 )
 HIDDEN = "[redacted]"
@@ -22,17 +22,18 @@ HIDDEN = "[redacted]"
 def redact(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """A structlog processor: values under secret-like names, and secret-like words in any text, are replaced."""
     for key, value in entry.items():
-        entry[key] = HIDDEN if SECRET.search(key) else _without_secrets(value)
+        entry[key] = HIDDEN if SECRET.search(key) else without_secrets(value)
     return entry
 
 
-def _without_secrets(value: Any) -> Any:
+def without_secrets(value: Any) -> Any:
+    """The same value with secret-like words cut out of its texts."""
     if isinstance(value, str):
         return BEARER.sub(HIDDEN, value)
     if isinstance(value, (list, tuple)):
-        return [_without_secrets(each) for each in value]
+        return [without_secrets(each) for each in value]
     if isinstance(value, dict):
-        return {key: HIDDEN if SECRET.search(str(key)) else _without_secrets(each) for key, each in value.items()}
+        return {key: HIDDEN if SECRET.search(str(key)) else without_secrets(each) for key, each in value.items()}
     return value
 
 

@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from hub.models import ApiKey
+from hub.models import ApiKey, User
 
 SHAPE = re.compile(r"hub_([a-z0-9]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
 PREFIX_LETTERS = string.ascii_lowercase + string.digits
@@ -32,14 +32,48 @@ class Role(StrEnum):
     CONSUMER = "consumer"
 
 
-def create(session: Session, name: str, role: str, now: datetime, *, expires_at: datetime | None = None) -> str:
-    """Adds a key and returns it in plain text, this once. Raises ValueError for an unknown role or an empty name."""
+class Scope(StrEnum):
+    """``read``: no method that changes anything, whatever the role."""
+
+    FULL = "full"
+    READ = "read"
+
+
+GRANTS = {
+    Role.ADMIN: frozenset(Role),
+    Role.PMO: frozenset({Role.PMO, Role.VIEWER, Role.CONSUMER}),
+    Role.VIEWER: frozenset({Role.VIEWER}),
+    Role.CONSUMER: frozenset({Role.CONSUMER}),
+}
+"""The roles that a person's keys may have: nobody hands on more than they have."""
+
+
+def create(
+    session: Session,
+    name: str,
+    role: str,
+    now: datetime,
+    *,
+    expires_at: datetime | None = None,
+    scope: Scope = Scope.FULL,
+    owner: User | None = None,
+) -> str:
+    """Adds a key and returns it in plain text, this once. Raises ValueError for an unknown role, one that the owner cannot hand on, an end in the
+    past or an empty name."""
     if not name.strip():
         raise ValueError("a key needs a name")
     made = Role(role)
+    if owner is not None and made not in GRANTS[Role(owner.role)]:
+        raise ValueError(f"a key cannot have more rights than its owner, who is {owner.role}")
+    if expires_at is not None and expires_at <= now:
+        raise ValueError("a key's end must lie in the future")
     prefix = "".join(secrets.choice(PREFIX_LETTERS) for _ in range(8))
     key = f"hub_{prefix}_{secrets.token_urlsafe(32)}"
-    session.add(ApiKey(id=uuid4(), name=name.strip(), prefix=prefix, hash=_hash(key), role=made.value, created_at=now, expires_at=expires_at))
+    row = ApiKey(
+        id=uuid4(), name=name.strip(), prefix=prefix, hash=_hash(key), role=made.value, scope=scope.value, created_at=now, expires_at=expires_at
+    )
+    row.owner_user_id = None if owner is None else owner.id
+    session.add(row)
     session.flush()
     return key
 
@@ -54,7 +88,20 @@ def verify(session: Session, text: str, now: datetime) -> ApiKey | None:
         return None
     if found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
         return None
+    if found.owner_user_id is not None and not _vouched_for(session.get_one(User, found.owner_user_id), found):
+        return None
     return found
+
+
+def _vouched_for(owner: User, key: ApiKey) -> bool:
+    """Whether the owner could hand this key out today."""
+    return owner.disabled_at is None and Role(key.role) in GRANTS[Role(owner.role)]
+
+
+def prefix_of(text: str) -> str | None:
+    """What may be told of a key that was refused: its first characters, if it has the shape of one."""
+    shaped = SHAPE.fullmatch(text)
+    return shaped[1] if shaped else None
 
 
 def use_is_due(key: ApiKey, now: datetime) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import orjson
 from fastapi import Request, Response
@@ -31,6 +31,7 @@ class Meta(BaseModel):
     coverage: CoverageSummary
     timezone: str
     history_from: datetime | None
+    scope: Literal["all", "granted"] = Field(description="granted: only what the asker may see; what is private in its tool needs a grant of its own")
     position: int | None = Field(None, description="with changed_since: what to ask with next time")
 
 

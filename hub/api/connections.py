@@ -175,7 +175,9 @@ def list_connections(hub: HubHere, asked: Annotated[Concerned, Query()]) -> Resp
 def read_connection(hub: HubHere, connection_id: UUID) -> Response:
     with hub.database.reading() as session:
         reached = hub.reach_of(session, connection_id)
-        return answers.single(_connections(hub, session, reached)[0], meta(session, reached, hub.day()))
+        if not (shapes := _connections(hub, session, reached)):
+            raise not_found("connection")
+        return answers.single(shapes[0], meta(session, reached, hub.day()))
 
 
 def _connections(hub: Hub, session: Session, reached: Reach) -> list[dict[str, Any]]:

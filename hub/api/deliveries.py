@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from hub import delivery
+from hub.access.scope import Scope
 from hub.api import answers
 from hub.api.endpoints import Body, Owner, mine, told_as_problems
 from hub.api.events import unknown_types
@@ -147,7 +148,7 @@ def replay_endpoint(
     if snapshot and asked is not None and asked.model_fields_set:
         raise Problem(422, "invalid_body", "a snapshot is of everything that fits the filter: send no body", errors=[("/", "leave it out")])
     with hub.database.reading() as session, told_as_problems():
-        wanted = Range(snapshot=True) if snapshot else _range(session, asked or ReplayBody())
+        wanted = Range(snapshot=True) if snapshot else _range(session, asked or ReplayBody(), hub.scope(session))
         events = replay.count(session, mine(session, key, endpoint_id), wanted)
     if dry or not events:
         return _json({"id": None, "events": events}, 200)
@@ -157,12 +158,12 @@ def replay_endpoint(
     return _json({"id": begun, "events": events}, 202)
 
 
-def _range(session: Session, asked: ReplayBody) -> Range:
+def _range(session: Session, asked: ReplayBody, seen: Scope) -> Range:
     if unknown := unknown_types(asked.types):
         errors = [(f"/types/{asked.types.index(each)}", "/api/v1/event-types lists them") for each in unknown]
         raise Problem(422, "invalid_body", "there is no such type", errors=errors)
     if asked.event_id is not None:
-        return Range.of_event(session, asked.event_id)
+        return Range.of_event(session, asked.event_id, seen)
     after = 0 if asked.after is None else _place(session, "/after", asked.after)
     until = None if asked.until is None else _place(session, "/until", asked.until)
     return Range(after, until, asked.entity_id, catalogue.named(asked.types))

@@ -14,6 +14,9 @@ from sqlalchemy.exc import OperationalError
 from hub import log
 from hub.access import keys
 from hub.access.keys import Role
+from hub.access.throttle import Rates
+from hub.access.trail import HARMLESS, REFUSED, WHO
+from hub.access.who import Who
 from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem
 from hub.models import ApiKey
@@ -22,17 +25,30 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="an API key
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hub"'}
 
 
+def _within(wait: int) -> None:
+    if wait:
+        raise Problem(429, "too_many_requests", f"too many calls: wait {wait} s", headers={"Retry-After": str(wait)})
+
+
 def known_key(request: Request, hub: HubHere, after: BackgroundTasks, _documented: Annotated[object, Security(BEARER)]) -> ApiKey:
     """The caller's key. Its use is noted after the answer, so that a busy database never delays a reader."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not text:
         raise Problem(401, "unauthorized", "send an API key: Authorization: Bearer hub_...", headers=CHALLENGE)
-    now = hub.now()
+    now, address = hub.now(), request.client.host if request.client else ""
+    rates: Rates = request.app.state.rates
+    _within(max(rates.failures.wait(address, now, count=False), rates.addresses.wait(address, now)))
     with hub.database.reading() as session:
         key = keys.verify(session, text.strip(), now)
     if key is None:
+        rates.failures.wait(address, now)
+        request.scope[REFUSED] = keys.prefix_of(text.strip())
         refused = {"WWW-Authenticate": 'Bearer realm="hub", error="invalid_token"'}
         raise Problem(401, "invalid_key", "this API key is unknown, expired or revoked", headers=refused)
+    request.scope[WHO] = Who(None, key.id, key.name, Role(key.role), None)
+    _within(rates.keys.wait(key.prefix, now))
+    if key.scope == keys.Scope.READ and request.method not in HARMLESS:
+        raise Problem(403, "read_only_key", "this key may read only: hub key create makes one that may do more")
     if keys.use_is_due(key, now):
         after.add_task(_note_use, hub, key.id)
     return key
@@ -54,6 +70,7 @@ def allowed(*roles: Role) -> Callable[[ApiKey], ApiKey]:
             raise Problem(403, "forbidden", f"this needs a key with the role {' or '.join(role.value for role in roles)}; this one is {key.role}")
         return key
 
+    check.roles = roles  # type: ignore[attr-defined]  # the test of all permissions reads them
     return check
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from connectors.records import StatusCategory, TaskKind
-from hub import delivery, events
+from hub import connections, delivery, events
 from hub.access.keys import Role
 from hub.api import answers
 from hub.api.door import allowed
@@ -262,6 +262,9 @@ def _terms(asked: TermsBody, former: Terms) -> Terms:
     if asked.types is not None and (unknown := unknown_types(asked.types)):
         errors = [(f"/types/{asked.types.index(each)}", f"there is no type {each[:100]}; /api/v1/event-types lists them") for each in unknown]
         raise Problem(422, "invalid_body", "there is no such type", errors=errors)
+    if asked.filter is not None and (strange := [each for each in asked.filter.tools if each not in connections.tools()]):
+        errors = [(f"/filter/tools/{asked.filter.tools.index(each)}", f"there are {', '.join(connections.tools())}") for each in strange]
+        raise Problem(422, "invalid_body", "there is no such tool", errors=errors)
     return Terms(
         types=former.types if asked.types is None else asked.types,
         filter=former.filter if asked.filter is None else asked.filter.kept(),

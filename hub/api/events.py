@@ -21,6 +21,7 @@ from hub.delivery import catalogue, envelope, pull
 from hub.delivery.filter import Filter
 from hub.delivery.pull import Cursor, Lost, Page
 from hub.delivery.shapes import Message
+from hub.delivery.veil import Withheld, veiled
 from hub.portfolio.tasks import Instant, Text
 
 router = APIRouter(tags=["events"])
@@ -148,7 +149,7 @@ def _page(hub: Hub, place: Cursor | EventQuery, criteria: Filter, limit: int) ->
     with hub.database.reading() as session:
         try:
             after = place if isinstance(place, Cursor) else _beginning(session, place)
-            return pull.page(session, after, criteria, limit)
+            return pull.page(session, after, criteria, limit, hub.scope(session))
         except Lost as error:
             raise Problem(410, error.code, str(error), errors=[("query/after", str(error))]) from error
 
@@ -182,8 +183,9 @@ def _answer(found: Page, *, thin: bool) -> Response:
 def read_event(hub: HubHere, event_id: UUID) -> Response:
     """The whole of it, whatever its size: what a thin message leaves out."""
     with hub.database.reading() as session:
-        found = envelope.one(session, event_id)
-    if found is None:
+        line = envelope.one(session, event_id)
+        found = next(iter(veiled(session, [line], hub.scope(session))), None) if line else None
+    if found is None or isinstance(found, Withheld):
         raise not_found("event (or it is no longer kept)")
     return Response(answers.dump({"data": envelope.envelope(found)}), media_type="application/json")
 

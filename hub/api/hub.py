@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, cast
 from uuid import UUID
@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from hub.access import scope
+from hub.access.scope import Scope
+from hub.access.trail import WHO
+from hub.access.who import Who
 from hub.api.problems import Problem
 from hub.db import Database
 from hub.jobs.base import Jobs
@@ -29,6 +33,14 @@ class Hub:
     vault: Vault
     jobs: Jobs
     now: Callable[[], datetime]
+    request: Request | None = None
+    """The one that is being answered; who asks is known once the door has let them in."""
+
+    def scope(self, session: Session) -> Scope:
+        """What the asker sees now. Raises KeyError where nobody was let in: an answer without an asker is a mistake of ours."""
+        if self.request is None:
+            raise KeyError(WHO)
+        return scope.of(session, cast(Who, self.request.scope[WHO]))
 
     def day(self, tz: str | None = None) -> Day:
         """Now, where the hub is or in the zone asked for."""
@@ -41,24 +53,25 @@ class Hub:
             raise Problem(400, "invalid_parameter", problem, errors=[("query/tz", problem)]) from error
 
     def reach(self, session: Session, asked: Concerned | None = None) -> Reach:
-        """The connections that a filter means. A tool that does not exist is a mistake, not an empty answer."""
+        """The connections that a filter means, and of these what the asker sees. A tool that does not exist is a mistake, not an empty answer."""
+        seen = self.scope(session)
         if asked is None:
-            return reach(session)
+            return reach(session, scope=seen)
         if asked.tool and (unknown := set(asked.tool) - set(contact.tools())):
             problem = f"no such tool: {', '.join(sorted(unknown))[:100]}; there are {', '.join(contact.tools())}"
             raise Problem(400, "invalid_parameter", problem, errors=[("query/tool", problem)])
-        return reach(session, tools=set(asked.tool), connection_ids=set(asked.connection_id))
+        return reach(session, tools=set(asked.tool), connection_ids=set(asked.connection_id), scope=seen)
 
     def reach_of(self, session: Session, connection_id: UUID) -> Reach:
         """One connection; a problem if there is none of that id."""
-        found = reach(session, connection_ids={connection_id})
+        found = reach(session, connection_ids={connection_id}, scope=self.scope(session))
         if not found.connections:
             raise Problem(404, "not_found", "there is no such connection")
         return found
 
 
 def of(request: Request) -> Hub:
-    return cast(Hub, request.app.state.hub)
+    return replace(cast(Hub, request.app.state.hub), request=request)
 
 
 HubHere = Annotated[Hub, Depends(of)]

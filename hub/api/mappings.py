@@ -85,7 +85,7 @@ def set_status_mapping(hub: HubHere, status_id: UUID, word: Word) -> Response:
 
 def _set(session: Session, reached: Any, status_id: UUID, word: Word, now: datetime) -> None:
     """Position first, then the mapping, then the log: the order in which a sync's page takes the same locks."""
-    status = session.scalars(select(Status).where(Status.id == status_id, *reached.where(Status.connection_id))).one_or_none()
+    status = session.scalars(select(Status).where(Status.id == status_id, *reached.statuses())).one_or_none()
     held = session.get(StatusMapping, status_id)
     if status is None or held is None:
         raise not_found("status")

@@ -84,7 +84,8 @@ READERS: Mapping[str, Callable[[str], dict[date, str]]] = {"ics": holidays.from_
 
 @router.get("/policy", summary="Tolerances, rules, calendar", response_model=Single[Decided])
 def read_policy(request: Request, hub: HubHere) -> Response:
-    """What the figures are computed by. `version` 0: nothing was decided yet, these are the defaults."""
+    """What the figures are computed by. `version` 0: nothing was decided yet, these are the defaults. Single people's working time, their days off
+    and the rules that name projects are shown to those who see all of the portfolio."""
     return answers.tagged(request, _shown(hub))
 
 
@@ -120,18 +121,21 @@ def sort_projects(hub: HubHere, sorting: Sorting) -> Response:
         reached = hub.reach(session, sorting.where)
         wanted = select(Project.id).where(*reached.projects())
         if sorting.where is not None:
-            wanted = wanted.where(*projects.conditions(sorting.where, triage.triage(session)))
+            wanted = wanted.where(*projects.conditions(sorting.where, triage.triage(session, reached)))
         else:
             wanted = wanted.where(Project.id.in_(sorting.ids or ()))
         changed = triage.decide(session, wanted, sorting.triage.value)
     with hub.database.reading() as session:
         everything = hub.reach(session)
-        shape: dict[str, Any] = {"changed": changed, "triage": triage.counts(session, triage.triage(session), everything)}
+        shape: dict[str, Any] = {"changed": changed, "triage": triage.counts(session, triage.triage(session, everything), everything)}
         return answers.single(shape, meta(session, everything, hub.day()))
 
 
 def _shown(hub: Hub) -> Response:
     with hub.database.reading() as session:
-        found = policy.decided(session)
+        found, reached = policy.decided(session), hub.reach(session)
+        if not reached.scope.sees_the_hub:
+            calendar = found.calendar.model_copy(update={"people": (), "time_off": ()})
+            found = found.model_copy(update={"calendar": calendar, "triage_rules": ()})
         shape = {**found.model_dump(mode="json", exclude={"changed_at"}), "changed_at": found.changed_at}
-        return answers.single(shape, meta(session, hub.reach(session), hub.day()))
+        return answers.single(shape, meta(session, reached, hub.day()))

@@ -129,7 +129,7 @@ def list_milestones(request: Request, hub: HubHere, asked: Annotated[MilestoneQu
         order = tasks.BY_DUE
         rows, further = tasks.page(session, tasks.milestones(asked), reached, day.today, order, asked.after(order), asked.limit, extra=extra)
         moves = history.movements(session, reached, day, [row["id"] for row in rows], asked.since)
-        shapes = [shape | {"movement": moves[shape["id"]]} for shape in task_shapes(session, rows, reached.tools)]
+        shapes = [shape | {"movement": moves[shape["id"]]} for shape in task_shapes(session, rows, reached)]
         said = meta(session, reached, day, containers=asked.project_id)
         return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), said))
 
@@ -142,7 +142,7 @@ def read_task(request: Request, hub: HubHere, task_id: UUID) -> Response:
         row = tasks.one(session, task_id, reached)
         if row is None:
             raise not_found("task")
-        shape = task_shapes(session, [row], reached.tools)[0]
+        shape = task_shapes(session, [row], reached)[0]
         mine = hub.reach_of(session, row["connection_id"])
         return answers.tagged(request, answers.single(shape, meta(session, mine, hub.day())))
 
@@ -153,7 +153,7 @@ def _page(hub: Hub, asked: TaskQuery, order: Keyset) -> Response:
         place = tasks.position(session)
         reached = hub.reach(session, asked)
         rows, further = tasks.page(session, asked, reached, day.today, order, asked.after(order), asked.limit)
-        shapes = task_shapes(session, rows, reached.tools)
+        shapes = task_shapes(session, rows, reached)
         said = meta(session, reached, day, containers=asked.project_id)
     if asked.changed_since is not None:
         # Rows of one write share a position, so a walk that stops early goes on just before the last row's: seen twice rather than never.

@@ -272,7 +272,7 @@ def read_aging(request: Request, hub: HubHere, asked: Annotated[AgingQuery, Quer
     day = hub.day(asked.tz)
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
-        rows = history.oldest(session, reached, day, triage(session), projects=asked.project_id, limit=asked.limit)
+        rows = history.oldest(session, reached, day, triage(session, reached), projects=asked.project_id, limit=asked.limit)
         return answers.tagged(request, answers.listed(rows, None, meta(session, reached, day, containers=asked.project_id)))
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``hub demo | serve | worker | migrate | connection | sync | key | endpoint | doctor``.
+"""The command line: ``hub demo | serve | worker | migrate | connection | sync | key | user | admin | audit | endpoint | doctor``.
 
 Results go to stdout, everything else (progress, hints, errors) to stderr, so that a program may read the first and a person the second. Exit codes:
 0 fine (a sync that is complete, deferred, or partial because of known refusals only), 1 failed, 2 wrong usage, 130 interrupted.
@@ -18,7 +18,8 @@ from typing import NoReturn
 import typer
 
 from hub import collector
-from hub.cli import connections, demo, doctor, endpoints, failures, keys, migrate, serve, sync
+from hub.cli import connections, demo, doctor, endpoints, failures, keys, migrate, serve, sync, users
+from hub.cli.record import recorded
 
 __all__ = ["app", "main"]
 
@@ -34,11 +35,14 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("worker")(serve.worker)
 app.command("migrate")(migrate.migrate)
-app.command("sync")(sync.sync)
+app.command("sync")(recorded("sync.deletions_accepted", when="accept_deletions")(sync.sync))
 app.command("doctor")(doctor.doctor)
 app.add_typer(connections.app, name="connection")
 app.add_typer(keys.app, name="key")
 app.add_typer(endpoints.app, name="endpoint")
+app.add_typer(users.app, name="user")
+app.add_typer(users.admin, name="admin")
+app.add_typer(users.log, name="audit")
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

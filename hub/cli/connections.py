@@ -17,6 +17,7 @@ from hub import connections
 from hub.cli import hooks, house, show
 from hub.cli.failures import CannotGoOn, WrongUsage, say
 from hub.cli.house import House
+from hub.cli.record import recorded
 from hub.connections import Check, ConnectionProblem
 from hub.models import Connection, Task
 
@@ -30,6 +31,7 @@ Json = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
 
 
 @app.command("add")
+@recorded("connection.added")
 def add(
     tool: Annotated[str, typer.Argument(help="asana, clickup or monday")],
     name: Annotated[str, typer.Option(help="how you call it; shown everywhere")],
@@ -136,6 +138,7 @@ def check(name: Name, as_json: Json = False) -> None:
 
 
 @app.command("pause")
+@recorded("connection.paused")
 def pause(name: Name) -> None:
     """Stop syncing a connection and take its webhooks down; what it holds stays."""
     with house.opened() as hub:
@@ -147,6 +150,7 @@ def pause(name: Name) -> None:
 
 
 @app.command("resume")
+@recorded("connection.resumed")
 def resume(name: Name) -> None:
     """Sync a paused connection again."""
     with house.opened() as hub, hub.database.writing() as session:
@@ -158,6 +162,7 @@ def resume(name: Name) -> None:
 
 
 @app.command("rotate")
+@recorded("connection.rotated")
 def rotate(name: Name, token_stdin: Stdin = False, token_env: Variable = None, as_json: Json = False) -> None:
     """Give a connection a new token for the same account."""
     with house.opened() as hub:
@@ -176,6 +181,7 @@ def rotate(name: Name, token_stdin: Stdin = False, token_env: Variable = None, a
 
 
 @app.command("set")
+@recorded("connection.set")
 def set_option(
     name: Name,
     choice: Annotated[str | None, typer.Argument(metavar="KEY=JSON", help="an option and its value; KEY= takes it back")] = None,
@@ -200,6 +206,7 @@ def set_option(
 
 
 @app.command("remove")
+@recorded("connection.removed")
 def remove(
     name: Name,
     purge: Annotated[bool, typer.Option("--purge", help="delete everything that came through it, too")] = False,

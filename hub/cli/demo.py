@@ -76,7 +76,7 @@ def _temporary_hub(*, live: bool) -> Iterator[House]:
     ours = settings.load({name: os.environ[name] for name in ("HUB_LOG_LEVEL", "HUB_LOG_FORMAT", "HUB_TIMEZONE") if name in os.environ})
     house.configure_logs(ours, quiet=True)
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as folder:
-        ours = replace(ours, database_url=f"sqlite:///{Path(folder) / 'hub.db'}", secret_keys=(new_key(),))
+        ours = replace(ours, database_url=f"sqlite:///{Path(folder) / 'hub.db'}", secret_keys=(new_key(),), allowed_hosts=(serve.HOST,))
         if live:
             ours = replace(ours, sync_interval=LIVE_INTERVAL)
         with house.database_of(ours) as database:

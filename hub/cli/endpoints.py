@@ -14,12 +14,14 @@ import typer
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hub import connections
 from hub.cli import house, listen, show
 from hub.cli.failures import CannotGoOn, WrongUsage, say
+from hub.cli.record import recorded
 from hub.delivery import cards, catalogue, endpoints, replay, trial
 from hub.delivery.address import Rules, TargetRefused
 from hub.delivery.endpoints import EndpointProblem, Terms
-from hub.delivery.filter import Filter
+from hub.delivery.filter import Filter, check
 from hub.delivery.replay import Range
 from hub.models import Attempt, Endpoint
 
@@ -31,6 +33,7 @@ Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help=
 
 
 @app.command("add")
+@recorded("endpoint.added")
 def add(
     url: Annotated[str, typer.Argument(metavar="URL", help="https://..., or http:// where HUB_WEBHOOK_ALLOW lets it")],
     name: Annotated[str | None, typer.Option(help="for the list; else the URL's host")] = None,
@@ -42,6 +45,8 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Send events to a URL from now on, and print the secret that signs them, this once."""
+    if ordering not in endpoints.ORDERINGS:
+        raise WrongUsage(f"--ordering is {' or '.join(endpoints.ORDERINGS)}")
     terms = Terms(_types(types or []), _filter(filters or []), thin, ordering, dict(map(_pair, headers or [])))
     with house.opened() as hub:
         with told():
@@ -80,10 +85,13 @@ def show_endpoint(name: Named, as_json: AsJson = False) -> None:
         show.json(card)
         return
     show.line(card["name"])
-    show.facts({fact.replace("_", " "): value for fact, value in card.items() if fact != "name"})
+    card["filter"] = "; ".join(f"{name}={','.join(values)}" for name, values in card["filter"].items())
+    card["parked"] = ", ".join(f"{count} {state}" for state, count in card["parked"].items())
+    show.facts({fact.replace("_", " "): ", ".join(value) if isinstance(value, list) else value for fact, value in card.items() if fact != "name"})
 
 
 @app.command("pause")
+@recorded("endpoint.paused")
 def pause(name: Named) -> None:
     """Hold its events back; they are kept as long as any."""
     with house.opened() as hub, hub.database.writing() as session:
@@ -92,6 +100,7 @@ def pause(name: Named) -> None:
 
 
 @app.command("resume")
+@recorded("endpoint.resumed")
 def resume(name: Named) -> None:
     """Let it go on from where it stood, also one that the hub disabled."""
     with house.opened() as hub, hub.database.writing() as session:
@@ -100,6 +109,7 @@ def resume(name: Named) -> None:
 
 
 @app.command("remove")
+@recorded("endpoint.removed")
 def remove(name: Named) -> None:
     """End it, with all that is parked for it."""
     with house.opened() as hub, hub.database.writing() as session:
@@ -108,6 +118,7 @@ def remove(name: Named) -> None:
 
 
 @app.command("rotate")
+@recorded("endpoint.rotated")
 def rotate(
     name: Named,
     overlap: Annotated[int, typer.Option(min=0, max=720, metavar="HOURS", help="how long both secrets sign; 0 ends the old one at once")] = 24,
@@ -133,7 +144,7 @@ def try_out(
 ) -> None:
     """Send an example, marked as a test, and print what the receiver says."""
     if kind not in catalogue.BY_TYPE:
-        raise WrongUsage(f"there is no type {kind}; there are {', '.join(catalogue.BY_TYPE)}")
+        raise WrongUsage(catalogue.unknown([kind]) or f"one type at a time: {kind} is all of a noun")
     with house.opened() as hub:
         with hub.database.reading() as session:
             held = by_name(session, name)
@@ -147,6 +158,7 @@ def try_out(
 
 
 @app.command("replay")
+@recorded("endpoint.replayed", unless="dry")
 def send_again(
     name: Named,
     event: Annotated[str | None, typer.Option(metavar="ID", help="this one event")] = None,
@@ -216,8 +228,8 @@ def told() -> Iterator[None]:
 
 
 def _types(given: Sequence[str]) -> list[str]:
-    if unknown := [each for each in given if not catalogue.named([each])]:
-        raise WrongUsage(f"there is no type {', '.join(unknown)}; there are {', '.join(catalogue.BY_TYPE)}")
+    if problem := catalogue.unknown(given):
+        raise WrongUsage(problem)
     return list(given)
 
 
@@ -225,7 +237,10 @@ def _filter(given: Sequence[str]) -> dict[str, list[str]]:
     kept: dict[str, list[str]] = {}
     for key, value in map(_pair, given):
         kept.setdefault(key, []).append(value)
+    if "types" in kept:
+        raise WrongUsage("--filter: types have an option of their own: --type")
     try:
+        check(kept, connections.tools())
         return Filter.of(kept).kept()
     except ValueError as error:
         raise WrongUsage(f"--filter: {error}") from error

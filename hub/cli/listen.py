@@ -51,8 +51,8 @@ def listen(
     """Print events as they come; with --forward also post them, signed with a throw-away secret."""
     if begin not in ("now", "start"):
         raise WrongUsage("--from is now or start")
-    if unknown := [each for each in types or [] if not catalogue.named([each])]:
-        raise WrongUsage(f"there is no type {', '.join(unknown)}; there are {', '.join(catalogue.BY_TYPE)}")
+    if problem := catalogue.unknown(types or []):
+        raise WrongUsage(problem)
     post = poster(forward) if forward else None
     show_one = _whole if as_json else _line
     if url:

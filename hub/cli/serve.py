@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -11,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.cli import house
+from hub.cli import house, show, users
 from hub.cli.failures import CannotGoOn, say
 from hub.cli.house import House
 from hub.jobs.embedded import EmbeddedJobs
@@ -27,7 +28,20 @@ def serve(
 ) -> None:
     """Serve the API and keep all connections up to date."""
     with house.opened(quiet=False, may_migrate=True) as hub, listening(host, port) as door, receiving(hub) as side_door:
-        run(hub, door, side_door=side_door, ready=lambda: say(f"hub: http://{_shown(host)}:{door.getsockname()[1]} answers; Ctrl-C ends it"))
+        address = f"http://{_shown(host)}:{door.getsockname()[1]}"
+
+        def ready() -> None:
+            say(f"hub: {address} answers; Ctrl-C ends it")
+            first_admin(hub, address)
+
+        run(hub, door, side_door=side_door, ready=ready)
+
+
+def first_admin(hub: House, address: str) -> None:
+    """Prints the first admin's one-time link, where nobody could log in else and a person, not a log, reads what is printed."""
+    if sys.stdout.isatty() and (link := users.first_admin_link(hub, address)) is not None:
+        show.line(f"Become the first admin, once, within an hour:\n{link}")
+        sys.stdout.flush()
 
 
 def worker() -> None:
@@ -78,7 +92,9 @@ def run(hub: House, door: socket.socket, *, side_door: socket.socket | None = No
             if not self.should_exit:
                 ready()
 
-    server = Announcing(uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS))
+    server = Announcing(
+        uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=GRACE_SECONDS)
+    )
     try:
         with at_the_side(hub, side_door, jobs):
             server.run(sockets=[door])

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, TypeAlias
 from uuid import UUID, uuid5
@@ -149,7 +150,9 @@ DEFINITIONS: tuple[Definition, ...] = (
         after=_COUNTS,
         told=False,
     ),
-    Definition(E.SYNC_FAILED, "a run failed", "connection", after={"errors": ["the tool does not answer"]}),
+    Definition(
+        E.SYNC_FAILED, "a run failed, the first since one went well; then once a day", "connection", after={"errors": ["the tool does not answer"]}
+    ),
     Definition(
         E.ENDPOINT_DISABLED,
         "the hub has stopped an endpoint; its events are kept as long as any",
@@ -266,6 +269,16 @@ def named(types: Iterable[str]) -> frozenset[str]:
     """The types that are meant, each by its own name: ``task.*`` is all of a noun. What does not exist means none."""
     given = frozenset(types)
     return frozenset(name for name in BY_TYPE if name in given or f"{name.partition('.')[0]}.*" in given)
+
+
+def unknown(types: Iterable[str]) -> str | None:
+    """What to tell whoever asks for types that do not exist; None where all do."""
+    missing = [each for each in types if not named([each])]
+    if not missing:
+        return None
+    nouns = sorted({f"{name.partition('.')[0]}.*" for name in BY_TYPE})
+    near = get_close_matches(missing[0], [*BY_TYPE, *nouns])
+    return f"there is no type {', '.join(missing)[:200]}: " + (f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(BY_TYPE)}")
 
 
 def entry(kind: str) -> dict[str, Any]:

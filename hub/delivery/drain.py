@@ -36,7 +36,7 @@ MOST_UNWRITTEN = 1000
 """Attempts not written yet; beyond that nothing is sent: the database is in trouble."""
 OUR_FAULT = timedelta(minutes=1)
 GONE = 410
-LOST = "the log does not hold this event any more"
+LOST = "the log does not hold this event any more, or its owner may no longer see it"
 
 
 @dataclass(slots=True)

@@ -6,11 +6,14 @@ has no assignee) does not fit a criterion about it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
+from connectors.records import StatusCategory, TaskKind
 from hub.delivery.envelope import Stored
+from hub.delivery.veil import Withheld
 
 NOTHING: Final[frozenset[str]] = frozenset()
 CUSTOM = "custom_fields"
@@ -46,6 +49,8 @@ class Filter:
         return {name: sorted(values) for name in sorted(NAMES) if (values := getattr(self, name))}
 
     def matches(self, stored: Stored) -> bool:
+        if isinstance(stored, Withheld):
+            return False
         if self.types and not self._is_of_type(stored.type):
             return False
         if self.tools and stored.tool not in self.tools:
@@ -83,5 +88,18 @@ class Filter:
         return True
 
 
+def check(kept: Mapping[str, Iterable[str]], tools: Iterable[str]) -> None:
+    """Whether the values can ever fit: a word that is misspelt would keep everything away, and nobody would know why. Raises ValueError."""
+    known = {"tools": set(tools), "categories_from": CATEGORIES, "categories_to": CATEGORIES, "kinds": KINDS}
+    for name, values in kept.items():
+        if name in known and (wrong := sorted(set(values) - known[name])):
+            raise ValueError(f"{name}: there is no {', '.join(wrong)}; there are {', '.join(sorted(known[name]))}")
+        if name in IDS and (wrong := sorted(value for value in values if not ID.fullmatch(value))):
+            raise ValueError(f"{name}: {', '.join(wrong)} is no id: the hub's own ids are UUIDs")
+
+
+CATEGORIES, KINDS = {each.value for each in StatusCategory}, {each.value for each in TaskKind}
+IDS = ("connection_ids", "project_ids", "assignee_ids")
+ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAMES = {each.name for each in fields(Filter)}
 EVERYTHING = Filter()

@@ -38,7 +38,8 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """An endpoint's row, opened: what a drain needs to know, fixed for its life. ``keys``: what to sign with at a moment."""
+    """An endpoint's row, opened: what a drain needs to know, fixed for its life. ``keys``: what to sign with at a moment. ``owner_key_id``: whose
+    grants say what it may be sent."""
 
     id: UUID
     filter: Filter
@@ -48,6 +49,7 @@ class Terms:
     hide: list[str]
     keys: Callable[[datetime], list[bytes]]
     revision: int
+    owner_key_id: UUID | None = None
 
 
 @dataclass(slots=True)

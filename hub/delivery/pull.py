@@ -12,9 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from hub import events
+from hub.access.scope import EVERYTHING, Scope
 from hub.delivery.envelope import Stored, read
 from hub.delivery.filter import Filter
 from hub.delivery.retention import dropped
+from hub.delivery.veil import veiled
 from hub.models import Event
 
 SHAPE = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
@@ -62,12 +64,12 @@ class Page:
         return self.cursor.sequence >= self.head
 
 
-def page(session: Session, after: Cursor, wanted: Filter, limit: int) -> Page:
-    """The next lines that fit. May be none although there are more: then the cursor has moved on. Raises Lost."""
+def page(session: Session, after: Cursor, wanted: Filter, limit: int, scope: Scope = EVERYTHING) -> Page:
+    """The next lines that fit and that the reader may see. May be none although there are more: then the cursor has moved on. Raises Lost."""
     at, head = followed(session, after), events.head(session)
     found = Page(Cursor(events.epoch(session), at), head)
     for _ in range(0, MOST_READ, CHUNK):
-        lines = read(session, at, CHUNK)
+        lines = veiled(session, read(session, at, CHUNK), scope)
         for line in lines:
             at = line.sequence
             if wanted.matches(line):

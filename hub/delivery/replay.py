@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from hub import events
+from hub.access import scope
+from hub.access.scope import Scope
 from hub.delivery import envelope, retention, snapshot
 from hub.delivery.endpoints import EndpointProblem, revise
 from hub.delivery.envelope import Stored
 from hub.delivery.filter import Filter
 from hub.delivery.reader import PAGE
-from hub.models import Endpoint, Event, Replay
+from hub.delivery.veil import Withheld, veiled
+from hub.models import Endpoint, Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +37,21 @@ class Range:
     snapshot: bool = False
 
     @classmethod
-    def of_event(cls, session: Session, event_id: UUID) -> Range:
-        """One event. Raises EndpointProblem where the log does not hold it."""
-        sequence = session.scalar(select(Event.sequence).where(Event.id == event_id))
-        if sequence is None:
+    def of_event(cls, session: Session, event_id: UUID, seen: Scope = scope.EVERYTHING) -> Range:
+        """One event. Raises EndpointProblem where the log does not hold it, or holds it for others."""
+        line = envelope.one(session, event_id)
+        if line is None or isinstance(veiled(session, [line], seen)[0], Withheld):
             raise EndpointProblem("the log does not hold that event (any more)")
-        return cls(sequence - 1, sequence)
+        return cls(line.sequence - 1, line.sequence)
 
 
 def count(session: Session, endpoint: Endpoint, wanted: Range) -> int:
     """How many messages a replay would send, as the log and the endpoint's filter stand now; reads them all. Raises EndpointProblem."""
     after, until = _bounds(session, endpoint, wanted)
-    kept = Filter.of(endpoint.filter, endpoint.types)
+    kept, seen = Filter.of(endpoint.filter, endpoint.types), scope.of_key(session, endpoint.owner_key_id)
     if wanted.snapshot:
-        return snapshot.count(session, kept, endpoint.created_at)
-    return sum(kept.matches(line) for line in _lines(session, wanted, after, until))
+        return snapshot.count(session, kept, endpoint.created_at, seen)
+    return sum(kept.matches(line) for line in _lines(session, wanted, after, until, seen))
 
 
 def start(session: Session, endpoint: Endpoint, wanted: Range, now: datetime) -> Replay:
@@ -86,8 +89,8 @@ def _bounds(session: Session, endpoint: Endpoint, wanted: Range) -> tuple[int, i
     return max(wanted.after, first), max(until, wanted.after, first)
 
 
-def _lines(session: Session, wanted: Range, after: int, until: int) -> Iterator[Stored]:
-    while after < until and (page := envelope.read(session, after, PAGE)):
+def _lines(session: Session, wanted: Range, after: int, until: int, seen: Scope) -> Iterator[Stored]:
+    while after < until and (page := veiled(session, envelope.read(session, after, PAGE), seen)):
         for line in page:
             if line.sequence > until:
                 return

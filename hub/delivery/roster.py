@@ -104,6 +104,7 @@ def _terms(vault: Vault, endpoint: Endpoint, now: datetime) -> Terms:
         hide=[value for value in headers.values() if len(value) >= 4],
         keys=keyring(vault, endpoint, now),
         revision=endpoint.revision,
+        owner_key_id=endpoint.owner_key_id,
     )
 
 

@@ -12,7 +12,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from threading import Thread
@@ -23,6 +23,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from hub import log
+from hub.access import scope
 from hub.db import Database
 from hub.delivery import JOB, address, envelope, ledger, reader, retention, roster, snapshot
 from hub.delivery.address import Rules
@@ -33,6 +34,7 @@ from hub.delivery.ledger import Entry, Receipt
 from hub.delivery.reader import Pages
 from hub.delivery.sources import Source, most_behind
 from hub.delivery.target import Target, tls
+from hub.delivery.veil import Partial, Withheld, veiled
 from hub.jobs.base import Args, Handler
 from hub.settings import Settings
 from hub.vault import Vault
@@ -60,6 +62,8 @@ class Bodies:
     _bytes: int = 0
 
     def __call__(self, stored: Stored, thin: bool, reason: str | None) -> bytes:
+        if isinstance(stored, Partial):
+            return envelope.body(stored, thin=thin, reason=reason)
         key = (stored.id, stored.recorded_at, thin, reason)
         made = self._held.get(key)
         if made is None:
@@ -304,11 +308,12 @@ class Sender:
         with self._database.reading() as session:
             waiting, again = reader.due(session, drain.terms.id, now, busy, at_once=trial)
             waiting = [snapshot.renewed(session, one, now) if one.sequence < 0 else one for one in waiting]
+            waiting = _let_through(session, drain, waiting)
             return waiting, again, self._given_up(session, drain, {one.entity_id for one in waiting})
 
     def _read_lines(self, drain: Drain, source: Source) -> tuple[list[Stored], Mapping[UUID, UUID]]:
         with self._database.reading() as session:
-            lines = source.read(session, self._pages)
+            lines = veiled(session, source.read(session, self._pages), scope.of_key(session, drain.terms.owner_key_id))
             return lines, self._given_up(session, drain, {line.entity_id for line in lines})
 
     def _given_up(self, session: Session, drain: Drain, entities: set[UUID]) -> dict[UUID, UUID]:
@@ -351,6 +356,13 @@ class Sender:
 def handlers(sender: Sender) -> Mapping[str, Handler]:
     """What the job ``deliver`` does in this process: it wakes the sender."""
     return {JOB: partial(_ring, sender)}
+
+
+def _let_through(session: Session, drain: Drain, waiting: list[reader.Waiting]) -> list[reader.Waiting]:
+    """Parked events as their owner may see them now; without content where they may not."""
+    held = [one.stored for one in waiting if one.stored is not None]
+    seen = {line.id: None if isinstance(line, Withheld) else line for line in veiled(session, held, scope.of_key(session, drain.terms.owner_key_id))}
+    return [replace(one, stored=seen[one.stored.id]) if one.stored is not None else one for one in waiting]
 
 
 def _ring(sender: Sender, _args: Args) -> None:

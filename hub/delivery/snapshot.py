@@ -12,13 +12,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from hub import events
+from hub.access.scope import EVERYTHING, Scope
 from hub.delivery.envelope import Stored
 from hub.delivery.filter import NOTHING, Filter
 from hub.delivery.reader import PAGE, Waiting
+from hub.delivery.veil import veiled
 from hub.events import Beside, Cause, EventType, Subject
 from hub.models import Assignment, Connection, Dependency, Project, Task, TaskProject
 
@@ -59,7 +61,7 @@ def page(session: Session, replay_id: UUID, cursor: Cursor, now: datetime) -> li
     """The next entities after the cursor; none at the end."""
     for kind in KINDS[KINDS.index(cursor.kind) :]:
         table = _TABLES[kind]
-        chosen = select(table).where(table.c.deleted_at.is_(None)).order_by(table.c.id).limit(PAGE)
+        chosen = select(table).where(*_present(table)).order_by(table.c.id).limit(PAGE)
         if kind == cursor.kind and cursor.id is not None:
             chosen = chosen.where(table.c.id > cursor.id)
         if rows := session.execute(chosen).mappings().all():
@@ -68,23 +70,28 @@ def page(session: Session, replay_id: UUID, cursor: Cursor, now: datetime) -> li
 
 
 def renewed(session: Session, parked: Waiting, now: datetime) -> Waiting:
-    """A parked message with the state of now; without one where the entity is gone."""
+    """A parked message with the state of now; without one where the entity is gone or hidden."""
     table = _TABLES[parked.entity]
-    rows = session.execute(select(table).where(table.c.id == parked.entity_id, table.c.deleted_at.is_(None))).mappings().all()
+    rows = session.execute(select(table).where(table.c.id == parked.entity_id, *_present(table))).mappings().all()
     told = next(_told(session, parked.entity, rows, parked.event_id, now), None)
     return replace(parked, stored=None if told is None else replace(told, id=parked.event_id))
 
 
-def count(session: Session, given: Filter, now: datetime) -> int:
+def count(session: Session, given: Filter, now: datetime, scope: Scope = EVERYTHING) -> int:
     """How many messages a snapshot is for an endpoint with this filter."""
     kept = wanted(given)
-    if kept == Filter():
-        return sum(session.scalar(select(func.count()).select_from(table).where(table.c.deleted_at.is_(None))) or 0 for table in _TABLES.values())
+    if kept == Filter() and scope.everything:
+        return sum(session.scalar(select(func.count()).select_from(table).where(*_present(table))) or 0 for table in _TABLES.values())
     found, cursor = 0, Cursor()
     while lines := page(session, UUID(int=0), cursor, now):
-        found += sum(kept.matches(line) for line in lines)
+        found += sum(kept.matches(line) for line in veiled(session, lines, scope))
         cursor = Cursor(lines[-1].entity, lines[-1].entity_id)
     return found
+
+
+def _present(table: Any) -> list[ColumnElement[bool]]:
+    """What the hub holds and the tool still shows: of a task that is hidden nobody is told, here as everywhere."""
+    return [table.c[name].is_(None) for name in ("deleted_at", "access_lost_at") if name in table.c]
 
 
 def _told(session: Session, kind: str, rows: Sequence[Any], replay_id: UUID, now: datetime) -> Iterator[Stored]:

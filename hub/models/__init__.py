@@ -4,6 +4,7 @@ from hub.models.access import AdminLink, ApiKey, Audit, LoginAttempt, User, User
 from hub.models.connections import Connection
 from hub.models.delivery import Attempt, Endpoint, Parked, Replay
 from hub.models.events import Change, Counter, Event
+from hub.models.grants import SHARED, Grant
 from hub.models.hooks import Hook, Inbound
 from hub.models.policy import Capacity, Holiday, Policy, TimeOff, TriageRule
 from hub.models.portfolio import (
@@ -29,6 +30,7 @@ __all__ = [
     "DUE_MOVED",
     "FINISHED",
     "MILESTONE",
+    "SHARED",
     "STATUS_MOVED",
     "AdminLink",
     "ApiKey",
@@ -46,6 +48,7 @@ __all__ = [
     "Event",
     "FamiliarPage",
     "Field",
+    "Grant",
     "Holiday",
     "Hook",
     "Identity",

@@ -14,7 +14,7 @@ from hub.models.events import BigKey
 
 
 class User(Base):
-    """A person who logs in. ``folded_email`` is what is unique and looked up; ``password_hash`` (argon2id) is null until the person has chosen one."""
+    """A person who logs in. ``folded_email`` is unique and looked up; ``password_hash`` (argon2id) is null until the person has chosen one."""
 
     __tablename__ = "user"
 
@@ -77,7 +77,7 @@ class LoginAttempt(Base):
 
 
 class AdminLink(Base):
-    """A link that works once. ``user_id``: to choose that person's password; without one: to become the first admin. Only the token's hash is kept."""
+    """A link that works once. ``user_id``: to choose that person's password; without one: to become an admin. Only the token's hash is kept."""
 
     __tablename__ = "admin_link"
 

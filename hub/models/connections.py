@@ -16,9 +16,8 @@ class Connection(Base):
     """``realm`` is the namespace of all ids read through it: uuid5 of tool, base URL and (where the tool has one) account, fixed at the first check.
 
     state: active, paused, broken (a person must act), detached (removed, its rows kept). ``options``: the admin's mapping choices. ``checked``: what
-    the last check found. ``lease_*``: the one run that may read this connection now. ``signing_secret``: sealed, what the vendor signs an app's webhooks
-    with. ``hooks_checked_at``: when its webhooks were last compared with what the vendor has; null asks for that soon.
-    """
+    the last check found. ``lease_*``: the one run that may read this connection now. ``signing_secret``: sealed, what the vendor signs an app's
+    webhooks with. ``hooks_checked_at``: when its webhooks were last compared with what the vendor has; null asks for that soon."""
 
     __tablename__ = "connection"
 

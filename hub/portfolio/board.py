@@ -39,11 +39,11 @@ def board(session: Session, project_id: UUID, reached: Reach, day: Day, by: By =
     order = (Task.due_on.is_(None), Task.due_on, Task.id)
     place = func.row_number().over(partition_by=column, order_by=order).label("place")
     number = func.count().over(partition_by=column).label("number")
-    flags = (_flag(overdue(day.today)).label("overdue"), _flag(when.blocked()).label("blocked"))
+    flags = (_flag(overdue(day.today)).label("overdue"), _flag(when.blocked(reached)).label("blocked"))
     inner = (
         select(*(Task.__table__.c[name] for name in CARD), column.label("column"), place, number, *flags)
         .outerjoin(member, member.c.task_id == Task.id)
-        .where(in_projects([project_id]), *live(), *reached.tasks())
+        .where(in_projects(reached, [project_id]), *live(), *reached.listed())
         .subquery()
     )
     rows = session.execute(select(inner).where(inner.c.place <= limit).order_by(inner.c.place)).mappings().all()
@@ -67,7 +67,7 @@ def _heads(session: Session, project_id: UUID, reached: Reach, by: By, numbers: 
     if by is By.CATEGORY:
         return [(category, {"id": category, "name": category}) for category in CATEGORIES]
     wanted = select(Section.id, Section.name).where(
-        Section.project_id == project_id, Section.deleted_at.is_(None), *reached.where(Section.connection_id)
+        Section.project_id.in_(reached.seen_projects([project_id])), Section.deleted_at.is_(None), *reached.where(Section.connection_id)
     )
     found = session.execute(wanted.order_by(Section.position, Section.id))
     heads: list[tuple[Any, Shape]] = [(section, {"id": section, "name": name}) for section, name in found]

@@ -59,7 +59,7 @@ def _worst(rule: RuleName, reached: Reach, day: Day, policy: Policy, first: date
         condition = {
             RuleName.MILESTONE_OVERDUE: and_(overdue(day.today), MILESTONE),
             RuleName.OVERDUE_SHARE: overdue(day.today),
-            RuleName.BLOCKED_SHARE: when.blocked(),
+            RuleName.BLOCKED_SHARE: when.blocked(reached),
             RuleName.PROJECT_OVERDUE: open_(),
         }[rule]
     place = func.row_number().over(partition_by=Task.project_id, order_by=order).label("place")

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import Field as Param
-from sqlalchemy import Select, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,7 @@ NAMED: tuple[tuple[Any, Any], ...] = (
     (Task, Task.title),
 )
 """Where the name of an id may be found; ids are unique over all of them."""
+PLACES = ("project_id", "memberships", "section_id", "parent_id", "depends_on")
 
 
 class ChangesFilter(Concerned):
@@ -53,7 +54,7 @@ def of_task(session: Session, task_id: UUID, reached: Reach, after: Key | None, 
     it; precision ``between``: some time after ``occurred_after`` and not later than that. ``actor``: null where the tool does not say who."""
     statement = select(*ROW).where(Change.entity == "task", Change.entity_id == task_id, *reached.where(Change.connection_id))
     rows, further = NEWEST.page(session, statement, after, limit)
-    return _shapes(session, rows), further
+    return _shapes(session, rows, reached), further
 
 
 def page(
@@ -65,9 +66,10 @@ def page(
         select(*ROW, HOME.label("home"), Task.title, Task.url, Task.kind)
         .outerjoin(Task, and_(Task.id == Change.entity_id, Change.entity == "task"))
         .where(since(reached, day, first), Change.entity.in_(("task", "project")), or_(Task.id.is_(None), Task.access_lost_at.is_(None)))
+        .where(*_seen(reached))
     )
-    rows, further = BY_PROJECT.page(session, _chosen(session, asked, statement), after, limit)
-    shapes = _shapes(session, rows)
+    rows, further = BY_PROJECT.page(session, _chosen(session, asked, reached, statement), after, limit)
+    shapes = _shapes(session, rows, reached)
     names = dict(session.execute(select(Project.id, Project.name).where(Project.id.in_({row["home"] for row in rows}))).all())
     tools = reached.tools
     made = []
@@ -79,8 +81,16 @@ def page(
     return made, further
 
 
-def _chosen(session: Session, asked: ChangesFilter, statement: Select[Any]) -> Select[Any]:
-    sorting = triage(session)
+def _seen(reached: Reach) -> list[ColumnElement[bool]]:
+    """Rows of tasks at home in what the reader sees, and of the projects themselves."""
+    if reached.scope.everything:
+        return []
+    project = and_(Change.entity == "project", Change.entity_id.in_(reached.scope.project_ids()))
+    return [or_(and_(Change.entity == "task", *reached.scope.tasks()), project)]
+
+
+def _chosen(session: Session, asked: ChangesFilter, reached: Reach, statement: Select[Any]) -> Select[Any]:
+    sorting = triage(session, reached)
     if sorting.decided:
         statement = statement.where(HOME.in_(select(Project.id).where(sorting.of == "in")))
     if asked.project_id:
@@ -108,11 +118,11 @@ def summary(session: Session, reached: Reach, day: Day, first: date) -> list[Sha
         "changed": Change.id.is_not(None),
     }
     counted = [func.count(case((condition, Change.entity_id)).distinct()).label(name) for name, condition in kinds.items()]
-    sorting = triage(session).tasks()
+    sorting = triage(session, reached).tasks()
     changed = (
         select(Task.connection_id, Task.project_id, *counted)
         .join(Task, and_(Task.id == Change.entity_id, Change.entity == "task"))
-        .where(since(reached, day, first), Task.access_lost_at.is_(None), *sorting)
+        .where(since(reached, day, first), Task.access_lost_at.is_(None), *reached.scope.tasks(), *sorting)
         .group_by(Task.connection_id, Task.project_id)
     )
     new = (
@@ -137,26 +147,29 @@ def _category(status: Any) -> Any:
     return select(StatusMapping.category).where(StatusMapping.status_id == json_uuid(status)).correlate(Change).scalar_subquery()
 
 
-def _shapes(session: Session, rows: Sequence[RowMapping]) -> list[Shape]:
+def _shapes(session: Session, rows: Sequence[RowMapping], reached: Reach) -> list[Shape]:
     wanted: set[UUID] = set()
     for row in rows:
         wanted.update(_ids(row["field"], row["old"]), _ids(row["field"], row["new"]), [row["actor_id"]] if row["actor_id"] else [])
         if row["field"].startswith("custom_fields."):
             wanted.add(UUID(row["field"].partition(".")[2]))
-    names = _names(session, wanted)
-    return [_shape(row, names) for row in rows]
+    names = _names(session, wanted, reached)
+    return [_shape(row, names, bound=not reached.scope.everything) for row in rows]
 
 
-def _shape(row: RowMapping, names: Mapping[UUID, str | None]) -> Shape:
+def _shape(row: RowMapping, names: Mapping[UUID, str | None], *, bound: bool) -> Shape:
     field, _, key = row["field"].partition(".")
-    plain = ("id", "change_set", "entity", "entity_id", "old", "new", "occurred_at", "occurred_after", "recorded_at", "precision")
+    plain = ("id", "change_set", "entity", "entity_id", "occurred_at", "occurred_after", "recorded_at", "precision")
+    old, new = (_only(row[each], names) if bound and field in PLACES else row[each] for each in ("old", "new"))
     return {
         **{name: row[name] for name in plain},
+        "old": old,
+        "new": new,
         "at": row["at"],
         "field": row["field"],
         "field_name": names.get(UUID(key)) if key else field,
-        "old_names": [names.get(each) for each in _ids(row["field"], row["old"])],
-        "new_names": [names.get(each) for each in _ids(row["field"], row["new"])],
+        "old_names": [names.get(each) for each in _ids(row["field"], old)],
+        "new_names": [names.get(each) for each in _ids(row["field"], new)],
         "actor": {"id": row["actor_id"], "name": names.get(row["actor_id"])} if row["actor_id"] else None,
     }
 
@@ -175,9 +188,22 @@ def _ids(field: str, value: Any) -> list[UUID]:
         return []
 
 
-def _names(session: Session, ids: set[UUID]) -> Mapping[UUID, str | None]:
-    """One statement over all tables that have names; those that were not read have none."""
+def _only(value: Any, names: Mapping[UUID, str | None]) -> Any:
+    """Of places and tasks those that the reader sees: a change of a task that is seen must not tell where else it is. A membership is a list that
+    begins with its project, a dependency one that begins with its task."""
+    if not isinstance(value, list):
+        return value if all(each in names for each in _ids("_id", value)) else None
+    return [each for each in value if all(one in names for one in _ids("_id", each)[:1])]
+
+
+def _names(session: Session, ids: set[UUID], reached: Reach) -> Mapping[UUID, str | None]:
+    """One statement over all tables that have names; those that were not read have none, nor has what the reader does not see."""
     if not ids:
         return {}
-    first, *rest = [select(of.id, name.label("name")).where(of.id.in_(ids)) for of, name in NAMED]
+    seen: dict[Any, list[ColumnElement[bool]]] = {
+        Project: reached.scope.projects(),
+        Task: reached.scope.listed(),
+        Section: [] if reached.scope.everything else [Section.project_id.in_(reached.scope.project_ids())],
+    }
+    first, *rest = [select(of.id, name.label("name")).where(of.id.in_(ids), *seen.get(of, ())) for of, name in NAMED]
     return {key: name for key, name in session.execute(first.union_all(*rest))}  # noqa: C416  a result's rows are no pairs to mypy

@@ -13,7 +13,7 @@ from sqlalchemy.orm import aliased
 
 from connectors.records import DependencyType, StatusCategory, TaskKind
 from hub.models import Assignment, Dependency, Task
-from hub.portfolio.reach import Day
+from hub.portfolio.reach import Day, Reach
 from hub.portfolio.tasks import SETTLED, live, open_
 
 BACKLOG = StatusCategory.BACKLOG.value
@@ -61,16 +61,17 @@ def unmapped() -> ColumnElement[bool]:
     return Task.status_category == StatusCategory.UNKNOWN.value
 
 
-def blocked() -> ColumnElement[bool]:
+def blocked(reached: Reach | None = None) -> ColumnElement[bool]:
     """Open tasks whose status counts as blocked, or that wait for an open predecessor."""
     held_up: ColumnElement[bool] = Task.status_category == StatusCategory.BLOCKED.value
-    return or_(held_up, and_(open_(), Task.id.in_(waiting())))
+    return or_(held_up, and_(open_(), Task.id.in_(waiting(reached))))
 
 
-def waiting() -> Any:
+def waiting(reached: Reach | None = None) -> Any:
     """Tasks that wait: a finish-to-start predecessor that is not archived is still open, or a start-to-start predecessor has not begun. Other types
     of dependency hold up an end, not the work; a predecessor that the hub has not read holds up nothing."""
-    return select(Dependency.successor_id).join(PREDECESSOR, PREDECESSOR.id == Dependency.predecessor_id).where(*live(PREDECESSOR), holds_up())
+    seen = [] if reached is None else reached.scope.tasks(PREDECESSOR)  # in whatever tool: a filter by tool narrows only who waits
+    return select(Dependency.successor_id).join(PREDECESSOR, PREDECESSOR.id == Dependency.predecessor_id).where(*live(PREDECESSOR), holds_up(), *seen)
 
 
 def holds_up(of: Any = PREDECESSOR) -> ColumnElement[bool]:

@@ -30,13 +30,14 @@ class ContainerFilter(Concerned):
 def page(session: Session, asked: ContainerFilter, reached: Reach, after: Key | None, limit: int) -> tuple[list[Shape], Key | None]:
     """``projects``: those that lie directly in the container; archived ones count, deleted ones do not."""
     columns = [Container.__table__.c[name] for name in PLAIN]
-    statement = select(*columns).where(Container.deleted_at.is_(None), *reached.where(Container.connection_id))
+    statement = select(*columns).where(Container.deleted_at.is_(None), *reached.containers())
     if asked.parent_id:
         statement = statement.where(Container.parent_id.in_(asked.parent_id))
     if asked.kind:
         statement = statement.where(Container.kind.in_([kind.value for kind in asked.kind]))
     rows, further = BY_ID.page(session, statement, after, limit)
-    counted = select(Project.container_id, func.count()).where(Project.deleted_at.is_(None), Project.container_id.in_([row["id"] for row in rows]))
+    below = Project.container_id.in_([row["id"] for row in rows])
+    counted = select(Project.container_id, func.count()).where(Project.deleted_at.is_(None), below, *reached.projects())
     projects = dict(session.execute(counted.group_by(Project.container_id)).all())
     tools = reached.tools
     return [{**row, "tool": tools[row["connection_id"]], "projects": projects.get(row["id"], 0)} for row in rows], further

@@ -36,7 +36,8 @@ class DependencyFilter(Concerned):
 
 
 def page(session: Session, asked: DependencyFilter, reached: Reach, after: Key | None, limit: int) -> tuple[list[Shape], Key | None]:
-    """Between tasks that are there. A predecessor that the hub has not read has an id and nothing else."""
+    """Between tasks that are there. A predecessor that the hub has not read has an id and nothing else. Both ends must
+    be seen, at their homes."""
     rows, further = ORDER.page(session, _chosen(asked, _edges(reached)), after, limit)
     tools = reached.tools
     return [_shape(row, tools) for row in rows], further
@@ -50,7 +51,7 @@ def _edges(reached: Reach) -> Select[Any]:
         .join(AFTER, AFTER.id == Dependency.successor_id)
         .outerjoin(BEFORE, BEFORE.id == Dependency.predecessor_id)
         .where(AFTER.deleted_at.is_(None), AFTER.access_lost_at.is_(None), BEFORE.deleted_at.is_(None), BEFORE.access_lost_at.is_(None))
-        .where(*reached.tasks(AFTER))
+        .where(*reached.tasks(AFTER), *reached.scope.tasks(BEFORE))
     )
 
 

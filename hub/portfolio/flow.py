@@ -73,7 +73,7 @@ def _finished(session: Session, reached: Reach, day: Day, mondays: Sequence[date
         select(_place(finished, [day.midnight(week) for week in mondays]), took)
         .outerjoin(entered, entered.c.entity_id == Task.id)
         .where(FINISHED, finished >= day.midnight(mondays[0]), finished <= day.now)
-        .where(*present(), *reached.tasks(), *triage(session).tasks())
+        .where(*present(), *reached.tasks(), *triage(session, reached).tasks())
     )
     return wanted.where(Task.project_id.in_(projects)) if projects else wanted
 

@@ -61,12 +61,13 @@ def _statement(reached: Reach) -> Any:
         select(*COLUMNS)
         .join(StatusMapping, StatusMapping.status_id == Status.id)
         .outerjoin(Project, Project.id == Status.project_id)
-        .where(*reached.where(Status.connection_id))
+        .where(*reached.statuses())
     )
 
 
 def _shapes(session: Session, rows: Any, reached: Reach) -> list[Shape]:
-    counted = select(Task.status_id, func.count()).where(Task.status_id.in_([row["status_id"] for row in rows]), *present())
+    carried = Task.status_id.in_([row["status_id"] for row in rows])
+    counted = select(Task.status_id, func.count()).where(carried, *present(), *reached.scope.tasks())
     tasks = dict(session.execute(counted.group_by(Task.status_id)).all())
     tools = reached.tools
     return [

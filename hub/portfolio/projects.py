@@ -53,7 +53,7 @@ class ProjectFilter(Concerned):
 
 
 def page(session: Session, asked: ProjectFilter, reached: Reach, day: Day, after: Key | None, limit: int) -> tuple[list[Shape], Key | None]:
-    sorting = triage(session)
+    sorting = triage(session, reached)
     statement = _statement(reached, sorting).where(*conditions(asked, sorting))
     rows, further = BY_ID.page(session, statement, after, limit)
     return shapes(session, rows, reached, day), further
@@ -77,7 +77,7 @@ def conditions(asked: ProjectFilter, sorting: Triage) -> list[ColumnElement[bool
 
 def one(session: Session, project_id: UUID, reached: Reach, day: Day) -> Shape | None:
     """A project by id, deleted ones included."""
-    rows = session.execute(_statement(reached, triage(session)).where(Project.id == project_id)).mappings()
+    rows = session.execute(_statement(reached, triage(session, reached)).where(Project.id == project_id)).mappings()
     return next(iter(shapes(session, rows.all(), reached, day)), None)
 
 

@@ -1,4 +1,4 @@
-"""Which connections an answer is about, and how far it can be trusted: its age, its gaps, and since when movement is known."""
+"""Which rows an answer is about, by whose right it is asked, and how far it can be trusted: its age, its gaps, and since when movement is known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from hub.models import Connection, Container, Coverage, Project, Task
+from hub.access.scope import EVERYTHING, Scope
+from hub.models import Connection, Container, Coverage, Identity, Project, Status, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,11 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The connections concerned. ``partial``: there are others, whose rows must be left out."""
+    """The connections concerned. ``partial``: there are others, whose rows must be left out. ``scope``: the rows of these that the reader sees."""
 
     connections: tuple[Any, ...]
     partial: bool
+    scope: Scope = EVERYTHING
 
     @property
     def tools(self) -> dict[UUID, str]:
@@ -51,12 +53,40 @@ class Reach:
         return [column.in_([connection.id for connection in self.connections])] if self.partial else []
 
     def tasks(self, of: Any = Task) -> list[ColumnElement[bool]]:
-        """Which tasks the reader sees. Every figure asks here, so that rights by project have one place to be added."""
-        return self.where(of.connection_id)
+        """Which tasks count: those whose home the reader sees. Every figure asks here."""
+        return [*self.where(of.connection_id), *self.scope.tasks(of)]
+
+    def listed(self, of: Any = Task) -> list[ColumnElement[bool]]:
+        """Which tasks are shown: also those that are at home elsewhere and members of a project that the reader sees. Whoever asks here must not show
+        their home (``shapes.task_shapes`` does not)."""
+        return [*self.where(of.connection_id), *self.scope.listed(of)]
 
     def projects(self, of: Any = Project) -> list[ColumnElement[bool]]:
         """Which projects the reader sees."""
-        return self.where(of.connection_id)
+        return [*self.where(of.connection_id), *self.scope.projects(of)]
+
+    def containers(self, of: Any = Container) -> list[ColumnElement[bool]]:
+        return [*self.where(of.connection_id), *self.scope.containers(of)]
+
+    def people(self, of: Any = Identity) -> list[ColumnElement[bool]]:
+        return [*self.where(of.connection_id), *self.scope.people(of)]
+
+    def statuses(self, of: Any = Status) -> list[ColumnElement[bool]]:
+        return [*self.where(of.connection_id), *self.scope.statuses(of)]
+
+    def whole(self, connection_id: Any) -> list[ColumnElement[bool]]:
+        """Rows that tell of a connection as a whole, as its runs do."""
+        return [*self.where(connection_id), *self.scope.whole(connection_id)]
+
+    def held(self) -> list[ColumnElement[bool]]:
+        """Which rows of ``Coverage``."""
+        return [*self.where(Coverage.connection_id), *self.scope.places(Coverage.container_id)]
+
+    def seen_projects(self, ids: Collection[UUID]) -> Any:
+        """Of these projects those that the reader sees, to be used with IN: a filter by a hidden project finds nothing."""
+        if self.scope.everything:
+            return list(ids)
+        return select(Project.id).where(Project.id.in_(ids), *self.scope.projects()).correlate(None)
 
     @property
     def history(self) -> dict[UUID, datetime]:
@@ -69,16 +99,17 @@ class Reach:
         return max(self.history.values(), default=None)
 
 
-def reach(session: Session, *, tools: Collection[str] = (), connection_ids: Collection[UUID] = ()) -> Reach:
-    """The connections of these tools and ids (none given: all), removed ones left out."""
+def reach(session: Session, *, tools: Collection[str] = (), connection_ids: Collection[UUID] = (), scope: Scope = EVERYTHING) -> Reach:
+    """The connections of these tools and ids (none given: all), removed ones left out. ``scope``: what the reader sees (``access.scope``). Without
+    it all is seen: whoever asks for somebody gives theirs."""
     columns = (Connection.id, Connection.tool, Connection.name, Connection.state, Connection.last_synced_at, Connection.history_from)
-    every = session.execute(select(*columns).order_by(Connection.tool, Connection.name)).all()
+    every = session.execute(select(*columns).where(*scope.connections()).order_by(Connection.tool, Connection.name)).all()
     meant = tuple(
         connection
         for connection in every
         if connection.state != "detached" and (not tools or connection.tool in tools) and (not connection_ids or connection.id in connection_ids)
     )
-    return Reach(meant, partial=len(meant) < len(every))
+    return Reach(meant, partial=len(meant) < len(every) or not scope.everything, scope=scope)
 
 
 def meta(session: Session, reached: Reach, day: Day, *, containers: Sequence[UUID] = ()) -> dict[str, Any]:
@@ -91,6 +122,7 @@ def meta(session: Session, reached: Reach, day: Day, *, containers: Sequence[UUI
         "coverage": _coverage(session, reached, containers, synced=as_of is not None),
         "timezone": day.zone.key,
         "history_from": max(history) if history and None not in history else None,
+        "scope": "all" if reached.scope.everything else "granted",
     }
     return said
 
@@ -103,7 +135,7 @@ def _coverage(session: Session, reached: Reach, containers: Sequence[UUID], *, s
         .select_from(Coverage)
         .outerjoin(Project, Project.id == Coverage.container_id)
         .outerjoin(Container, Container.id == Coverage.container_id)
-        .where(Project.deleted_at.is_(None), Container.deleted_at.is_(None), *reached.where(Coverage.connection_id))
+        .where(Project.deleted_at.is_(None), Container.deleted_at.is_(None), *reached.held())
     )
     if containers:
         counted = counted.where(Coverage.container_id.in_(containers))

@@ -61,9 +61,13 @@ class CoverageFilter(Concerned):
 
 
 def connections(session: Session, reached: Reach) -> list[Shape]:
-    """By tool and name, without their secrets."""
+    """By tool and name, without their secrets; those that the reader sees as a whole."""
     columns = [Connection.__table__.c[name] for name in CONNECTION]
-    wanted = select(*columns).where(Connection.id.in_([each.id for each in reached.connections])).order_by(Connection.tool, Connection.name)
+    wanted = (
+        select(*columns)
+        .where(Connection.id.in_([each.id for each in reached.connections]), *reached.scope.whole(Connection.id))
+        .order_by(Connection.tool, Connection.name)
+    )
     return [_connection(row) for row in session.execute(wanted).mappings()]
 
 
@@ -88,7 +92,7 @@ def run(session: Session, run_id: UUID, reached: Reach) -> Shape | None:
 
 
 def _runs(reached: Reach) -> Any:
-    return select(*(SyncRun.__table__.c[name] for name in RUN)).where(*reached.where(SyncRun.connection_id))
+    return select(*(SyncRun.__table__.c[name] for name in RUN)).where(*reached.whole(SyncRun.connection_id))
 
 
 def _run(row: RowMapping, reached: Reach) -> Shape:
@@ -102,7 +106,7 @@ def coverage(session: Session, asked: CoverageFilter, reached: Reach, after: Key
         select(*columns, func.coalesce(Container.kind, literal("project")).label("kind"))
         .outerjoin(Project, Project.id == Coverage.container_id)
         .outerjoin(Container, Container.id == Coverage.container_id)
-        .where(Project.deleted_at.is_(None), Container.deleted_at.is_(None), *reached.where(Coverage.connection_id))
+        .where(Project.deleted_at.is_(None), Container.deleted_at.is_(None), *reached.held())
     )
     if asked.proof:
         statement = statement.where(Coverage.proof.in_([proof.value for proof in asked.proof]))

@@ -11,18 +11,21 @@ from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
-from hub.models import Assignment, Dependency, Field, Identity, Section, TaskProject, Team
+from hub.models import Assignment, Dependency, Field, Identity, Section, Task, TaskProject, Team
+from hub.portfolio.reach import Reach
 
 Shape = dict[str, Any]
 
 
-def task_shapes(session: Session, rows: Sequence[RowMapping], tools: Mapping[UUID, str]) -> list[Shape]:
-    """The rows of ``tasks.COLUMNS`` as readers see them, in the same order. ``tools``: connection id -> tool."""
+def task_shapes(session: Session, rows: Sequence[RowMapping], reached: Reach) -> list[Shape]:
+    """The rows of ``tasks.COLUMNS`` as the reader sees them, in the same order. A home that the reader does not see is left out: the first other
+    project that they see stands in its place."""
     ids = [row["id"] for row in rows]
-    projects = _projects(session, ids)
+    members, tools = _members(session, ids, reached), reached.tools
+    homes = {row["id"]: _home(row, members.get(row["id"], ()), seen) for seen in [_seen_homes(session, rows, reached)] for row in rows}
     people = assignees(session, ids)
-    waits = _depends_on(session, ids)
-    sections = _sections(session, {row["section_id"] for row in rows if row["section_id"]})
+    waits = _depends_on(session, ids, reached)
+    sections = _sections(session, {section for _, section in homes.values() if section})
     fields = _fields(session, {key for row in rows for key in row["custom_fields"]})
     return [
         {
@@ -33,9 +36,9 @@ def task_shapes(session: Session, rows: Sequence[RowMapping], tools: Mapping[UUI
             "url": row["url"],
             "kind": row["kind"],
             "title": row["title"],
-            "project_id": row["project_id"],
-            "project_ids": projects.get(row["id"], ()),
-            "section": sections.get(row["section_id"]),
+            "project_id": homes[row["id"]][0],
+            "project_ids": [project for project, _ in members.get(row["id"], ())],
+            "section": sections.get(homes[row["id"]][1]),
             "parent_id": row["parent_id"],
             "status": row["status"],
             "status_category": row["status_category"],
@@ -61,12 +64,28 @@ def task_shapes(session: Session, rows: Sequence[RowMapping], tools: Mapping[UUI
     ]
 
 
-def _projects(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[UUID]]:
-    found: dict[UUID, list[UUID]] = defaultdict(list)
-    columns = select(TaskProject.task_id, TaskProject.project_id).where(TaskProject.task_id.in_(ids))
-    for task, project in session.execute(columns.order_by(TaskProject.task_id, TaskProject.rank)):
-        found[task].append(project)
+Place = tuple[UUID | None, UUID | None]
+"""Project, section."""
+
+
+def _members(session: Session, ids: Sequence[UUID], reached: Reach) -> Mapping[UUID, list[Place]]:
+    found: dict[UUID, list[Place]] = defaultdict(list)
+    columns = select(TaskProject.task_id, TaskProject.project_id, TaskProject.section_id).where(TaskProject.task_id.in_(ids))
+    if not reached.scope.everything:
+        columns = columns.where(TaskProject.project_id.in_(reached.scope.project_ids()))
+    for task, project, section in session.execute(columns.order_by(TaskProject.task_id, TaskProject.rank)):
+        found[task].append((project, section))
     return found
+
+
+def _seen_homes(session: Session, rows: Sequence[RowMapping], reached: Reach) -> set[UUID]:
+    return reached.scope.seen_projects(session, {row["project_id"] for row in rows if row["project_id"]})
+
+
+def _home(row: RowMapping, members: Sequence[Place], seen: set[UUID]) -> Place:
+    if row["project_id"] is None or row["project_id"] in seen:
+        return row["project_id"], row["section_id"]
+    return members[0] if members else (None, None)
 
 
 def assignees(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[Shape]]:
@@ -85,10 +104,12 @@ def assignees(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[Shape
     return found
 
 
-def _depends_on(session: Session, ids: Sequence[UUID]) -> Mapping[UUID, list[Shape]]:
+def _depends_on(session: Session, ids: Sequence[UUID], reached: Reach) -> Mapping[UUID, list[Shape]]:
     found: dict[UUID, list[Shape]] = defaultdict(list)
     columns = (Dependency.successor_id, Dependency.predecessor_id, Dependency.type, Dependency.lag_minutes, Dependency.assumed)
     statement = select(*columns).where(Dependency.successor_id.in_(ids)).order_by(Dependency.successor_id, Dependency.predecessor_id)
+    if not reached.scope.everything:
+        statement = statement.where(Dependency.predecessor_id.in_(select(Task.id).where(*reached.scope.tasks()).correlate(None)))
     for task, predecessor, kind, lag, assumed in session.execute(statement):
         found[task].append({"task_id": predecessor, "type": kind, "lag_minutes": lag, "assumed": assumed})
     return found

@@ -158,7 +158,7 @@ def _open(reached: Reach, day: Day, policy: Policy, projects: Collection[UUID]) 
         _number(when.without_due_date()),
         _number(when.without_estimate()),
         _number(when.without_owner()),
-        _number(and_(Task.status_category != BLOCKED, Task.id.in_(when.waiting()))),
+        _number(and_(Task.status_category != BLOCKED, Task.id.in_(when.waiting(reached)))),
     )
     return select(*homes, *earliest, *numbers).where(open_(), *_scope(reached, projects)).group_by(*homes)
 

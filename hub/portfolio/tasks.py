@@ -118,17 +118,18 @@ def live(of: Any = Task) -> list[ColumnElement[bool]]:
     return [*present(of), of.archived_effective.is_(False)]
 
 
-def in_projects(project_ids: Collection[UUID]) -> ColumnElement[bool]:
+def in_projects(reached: Reach, project_ids: Collection[UUID]) -> ColumnElement[bool]:
     """By membership or by inherited home. IN over two indexes: an EXISTS for each task costs seconds on a million of them."""
-    members = select(TaskProject.task_id).where(TaskProject.project_id.in_(project_ids))
-    return or_(Task.project_id.in_(project_ids), Task.id.in_(members))
+    seen = reached.seen_projects(project_ids)
+    members = select(TaskProject.task_id).where(TaskProject.project_id.in_(seen))
+    return or_(Task.project_id.in_(seen), Task.id.in_(members))
 
 
 def conditions(session: Session, asked: TaskFilter, reached: Reach, today: date) -> list[ColumnElement[bool]]:
     """The WHERE of a filter."""
-    wanted = [*reached.tasks(), *_shown(asked), *_chosen(asked)]
+    wanted = [*reached.listed(), *_shown(asked), *_chosen(asked)]
     if asked.project_id:
-        wanted.append(in_projects(asked.project_id))
+        wanted.append(in_projects(reached, asked.project_id))
     if asked.assignee_id:
         wanted.append(Task.id.in_(select(Assignment.task_id).where(Assignment.assignee_id.in_(asked.assignee_id))))
     if asked.tag:
@@ -197,5 +198,5 @@ def position(session: Session) -> int:
 
 def one(session: Session, task_id: UUID, reached: Reach) -> RowMapping | None:
     """A task by id, deleted ones included; not what the tool refuses now."""
-    statement = select(*COLUMNS).where(Task.id == task_id, Task.access_lost_at.is_(None), *reached.tasks())
+    statement = select(*COLUMNS).where(Task.id == task_id, Task.access_lost_at.is_(None), *reached.listed())
     return session.execute(statement).mappings().one_or_none()

@@ -63,7 +63,7 @@ def page(
     sorting = [expression.label(name) for name, expression, _ in ORDER.columns[:2]]
     statement = select(*columns, *sorting, late).where(last >= BEGIN, first <= END, *live(), *reached.tasks())
     if asked.project_id:
-        statement = statement.where(in_projects(asked.project_id))
+        statement = statement.where(in_projects(reached, asked.project_id))
     if asked.kind:
         statement = statement.where(Task.kind.in_([kind.value for kind in asked.kind]))
     rows, further = ORDER.page(session, statement, after, limit)

@@ -40,10 +40,11 @@ class Triage:
         return [of.project_id.in_(select(Project.id).where(self.of == IN))] if self.decided else []
 
 
-def triage(session: Session) -> Triage:
-    """Two statements."""
+def triage(session: Session, reached: Reach | None = None) -> Triage:
+    """Two statements. ``reached``: whoever reads does not learn that something was decided about what they do not see."""
     rules = triage_rules(session)
-    by_hand = select(Project.id).where(Project.triage != UNSORTED).limit(1)
+    seen = [] if reached is None else reached.scope.projects()
+    by_hand = select(Project.id).where(Project.triage != UNSORTED, *seen).limit(1)
     return Triage(decided=bool(rules) or session.execute(by_hand).first() is not None, rules=rules)
 
 

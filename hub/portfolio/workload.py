@@ -81,7 +81,7 @@ def _grouped(session: Session, reached: Reach, last: date) -> Any:
         select(*keys, func.count(), func.sum(mine))
         .select_from(Task)
         .outerjoin(Assignment, Assignment.task_id == Task.id)
-        .where(open_(), *live(), *reached.tasks(), *triage(session).tasks())
+        .where(open_(), *live(), *reached.tasks(), *triage(session, reached).tasks())
         .where(begins, or_(estimated, Task.kind != TaskKind.MILESTONE.value))
         .group_by(*keys)
     )
@@ -100,7 +100,7 @@ def _people(session: Session, who: set[UUID], reached: Reach) -> Mapping[UUID, l
     columns = (key.label("who"), Identity.id, Identity.name, Identity.email, Identity.connection_id, Identity.person_id)
     found: dict[UUID, list[Shape]] = defaultdict(list)
     tools = reached.tools
-    for row in session.execute(select(*columns).where(key.in_(who), *reached.where(Identity.connection_id)).order_by(Identity.name, Identity.id)):
+    for row in session.execute(select(*columns).where(key.in_(who), *reached.people()).order_by(Identity.name, Identity.id)):
         user = {"id": row.id, "tool": tools.get(row.connection_id), "name": row.name, "email": row.email, "linked": row.person_id is not None}
         found[row.who].append(user)
     return found

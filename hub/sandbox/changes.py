@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from hub.sandbox.meaning import clickup_category, monday_category
-from hub.sandbox.things import Entry, Person, Project, Section, Status, Task, Tool
+from hub.sandbox.things import Dependency, Entry, Person, Project, Section, Status, Task, Tool
 
 Moment = date | datetime
 
@@ -136,6 +136,27 @@ class Changes:
         for task in self.family(self.tasks[tool][task_id]):
             self._set(task, "deleted", False, actor, "restored")
             self._set(task, "archived", False, actor, "restored")
+
+    def wait_for(self, tool: Tool, task_id: str, other: str | None, actor: str | None = None) -> None:
+        """Lets a task wait for another one, or with None for nothing any more. Not for itself, nor in a circle; on monday the board needs a column
+        for it."""
+        task = self.tasks[tool][task_id]
+        if tool == "monday" and "dependency" not in self.projects[tool][task.homes[0][0]].columns:
+            raise ValueError(f"the board of item {task_id} has no column for dependencies")
+        if other is not None and task_id in self._ahead(tool, other):
+            raise ValueError("a task cannot wait for itself")
+        waits = [edge for edge in task.depends_on if edge.task != other]
+        self._set(task, "depends_on", [] if other is None else [*waits, Dependency(other)], actor)
+
+    def _ahead(self, tool: Tool, task_id: str) -> set[str]:
+        """The task and all that it waits for."""
+        found, queue = set[str](), [task_id]
+        while queue:
+            key = queue.pop()
+            if key not in found:
+                found.add(key)
+                queue += [edge.task for edge in self.tasks[tool][key].depends_on]
+        return found
 
     # -- places --------------------------------------------------------------------------------------------------------------
 

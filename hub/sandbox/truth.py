@@ -16,7 +16,7 @@ Vendor ids stand where a hub has its own.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,9 +30,10 @@ from hub.sandbox.world import FieldDef, Project, Section, Status, Task, Tool, Wo
 Row = dict[str, Any]
 
 
-def expected_tasks(world: World, tool: Tool) -> dict[str, Row]:
-    """{external id: what a hub must say of the task}. Instants are ISO text with milliseconds and ``Z``."""
-    return _Reading(world, tool).tasks()
+def expected_tasks(world: World, tool: Tool, by_id: Collection[str] = ()) -> dict[str, Row]:
+    """{external id: what a hub must say of the task}. Instants are ISO text with milliseconds and ``Z``. ``by_id``: tasks that the hub has met, which
+    it can ask for by id: monday shows archived items in no other way."""
+    return _Reading(world, tool, by_id).tasks()
 
 
 def expected_projects(world: World, tool: Tool) -> dict[str, Row]:
@@ -74,8 +75,8 @@ def _plain(value: Any) -> Any:
 class _Reading:
     """One tool's world with what is asked again and again worked out once."""
 
-    def __init__(self, world: World, tool: Tool) -> None:
-        self.world, self.tool = world, tool
+    def __init__(self, world: World, tool: Tool, by_id: Collection[str] = ()) -> None:
+        self.world, self.tool, self.by_id = world, tool, by_id
         self.zone = ZoneInfo("UTC" if tool == "monday" else world.people[tool][world.me[tool]].timezone)
         self.free = tool == "asana" and world.plans[tool] == "free"
         self.visible = {key: project for key, project in world.projects[tool].items() if world.sees_project(project)}
@@ -102,7 +103,7 @@ class _Reading:
     def _reaches(self, task: Task) -> bool:
         if self.tool != "asana":
             # monday lists no archived item anywhere; ClickUp lists archived tasks.
-            return task.homes[0][0] in self.visible and not (self.tool == "monday" and task.archived)
+            return task.homes[0][0] in self.visible and not (self.tool == "monday" and task.archived and task.id not in self.by_id)
         if any(project in self.visible for project, _ in task.homes):
             return True
         if task.parent is not None:

@@ -20,7 +20,7 @@ from connectors.base import STRUCTURE
 from connectors.records import Ref
 from hub import events
 from hub.models import Coverage, Project, SyncPass, SyncSlice, Task, TaskProject
-from hub.sync import coverage, gone, inbox, late, marks, runs, settle, store, write
+from hub.sync import coverage, gone, inbox, late, marks, renamed, runs, settle, store, write
 from hub.sync.finish import HIDDEN
 from hub.sync.ids import Ids
 from hub.sync.judge import Judge
@@ -35,7 +35,8 @@ def short_of_children(session: Session, this: SyncPass) -> dict[UUID, Ref]:
     """Parents that this pass saw and whose subtasks, as held, are not as many as the vendor says."""
     short: dict[UUID, Ref] = {}
     for part in gone.chunks([UUID(bytes=entity) for _, entity in store.seen_ids(session, this.id, "task")]):
-        held = select(Task.parent_id, func.count()).where(Task.parent_id.in_(part), Task.deleted_at.is_(None)).group_by(Task.parent_id)
+        # Those that are hidden do not count: when access comes back, no list of a project brings its subtasks.
+        held = select(Task.parent_id, func.count()).where(Task.parent_id.in_(part), *LIVE).group_by(Task.parent_id)
         counts = dict(session.execute(held).all())
         wanted = select(Task.id, Task.external_id, Task.child_count).where(
             Task.id.in_(part), Task.deleted_at.is_(None), Task.child_count.is_not(None)

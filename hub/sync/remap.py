@@ -23,8 +23,7 @@ def say(session: Session, status_id: UUID, category: str | None, now: datetime) 
     status, held = session.get(Status, status_id), session.get(StatusMapping, status_id)
     if status is None or held is None:
         return False
-    theirs, source = (None, "admin") if category else unconfirmed(status.name, StatusCategory(status.category))
-    counts_as = category or StatusCategory(theirs).value
+    counts_as, source = (category, "admin") if category else _unsaid(status)
     if (held.category, held.source) == (counts_as, source):
         return True
     before = {"status_category": held.category, "source": held.source}
@@ -39,3 +38,9 @@ def say(session: Session, status_id: UUID, category: str | None, now: datetime) 
     draft = Draft(EventType.MAPPING_CHANGED, "status", status_id, data, subject=events.status_subject(row, counts_as, followed))
     events.append(session, [draft], connection_id=status.connection_id, change_set=uuid4(), now=now, cause="remap")
     return True
+
+
+def _unsaid(status: Status) -> tuple[str, str]:
+    """What it counts as, and why, where no admin has said anything."""
+    category, source = unconfirmed(status.name, StatusCategory(status.category))
+    return StatusCategory(category).value, source

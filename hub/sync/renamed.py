@@ -1,4 +1,4 @@
-"""A status that got another name. The vendor touches no task for it, so no feed brings them: at the end of a run those that it did not bring follow."""
+"""A status that got another name. The vendor touches no task for it, so no feed brings them: at a run's end those that it did not bring follow."""
 
 from __future__ import annotations
 

@@ -76,9 +76,9 @@ def test_a_use_is_written_once_a_minute(call: Caller, database: Database, clock:
 @pytest.mark.parametrize("path", ["/api/v1/portfolio", "/docs", "/nowhere", "/api/v1/tasks?x=1", "/static/hub.css", "/healthz"])
 def test_every_answer_carries_the_security_headers(call: Caller, path: str) -> None:
     headers = call.get(path).headers
-    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]
-    assert (headers["x-content-type-options"], headers["x-frame-options"], headers["referrer-policy"]) == ("nosniff", "DENY", "no-referrer")
+    assert (headers["x-content-type-options"], headers["x-frame-options"], headers["referrer-policy"]) == ("nosniff", "DENY", "same-origin")
     assert headers["x-request-id"]
 
 
@@ -107,7 +107,7 @@ def test_an_unexpected_fault_tells_nothing_of_the_inside(app: FastAPI, call: Cal
     answer = call.get("/boom")
     assert problem(answer)["code"] == "internal_error"
     assert "secret inside" not in answer.text
-    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.json()["request_id"] in capsys.readouterr().out
 
 

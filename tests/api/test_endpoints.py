@@ -23,7 +23,7 @@ from hub.events import Draft, EventType
 from hub.models import Attempt, Endpoint, Parked
 from hub.settings import Settings
 from hub.vault import Vault
-from tests.api.builders import NOW
+from tests.api.builders import NOW, connection, project, task
 from tests.api.conftest import Caller, Clock, NotedJobs
 
 PATH = "/api/v1/webhook-endpoints"
@@ -226,6 +226,20 @@ def test_a_replay_is_counted_before_it_is_begun(consumer: Caller, database: Data
     assert (begun.status_code, begun.json()["events"]) == (202, 2)
     assert [each[0] for each in jobs.submitted] == ["deliver"]
     assert problem(consumer("POST", f"{PATH}/{new['id']}/replay", json={"after": "5-1"})) == (422, "invalid_cursor", ["/after"])
+
+
+def test_a_snapshot_is_of_everything_that_fits(consumer: Caller, database: Database) -> None:
+    with database.writing() as session:
+        of = connection(session, "clickup")
+        home = project(session, of)
+        for kind in ("task", "task", "milestone"):
+            task(session, home, kind=kind)
+    all_of_it, some = made(consumer), made(consumer, filter={"kinds": ["milestone"]})
+    path = "{}/{}/replay?snapshot=true&dry=true".format
+    assert consumer("POST", path(PATH, all_of_it["id"])).json() == {"id": None, "events": 4}
+    assert consumer("POST", path(PATH, some["id"])).json()["events"] == 1
+    assert consumer("POST", path(PATH, some["id"]), json={"types": ["task.moved"]}).status_code == 422
+    assert consumer("POST", f"{PATH}/{some['id']}/replay?snapshot=true").status_code == 202
 
 
 def test_attempts_are_paged_newest_first(consumer: Caller, database: Database) -> None:

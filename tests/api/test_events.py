@@ -19,8 +19,8 @@ from hub.db import Database
 from hub.delivery import catalogue
 from hub.delivery.retention import DROPPED
 from hub.events import Draft, EventType, Subject
-from hub.models import Event
-from tests.api.builders import NOW, connection
+from hub.models import Event, Project
+from tests.api.builders import NOW, connection, project
 from tests.api.conftest import Caller, Clock
 
 PROJECT = str(uuid4())
@@ -38,6 +38,8 @@ def happen(database: Database, clock: Clock) -> Callable[..., UUID]:
     def act(*kinds: EventType, **subject: Any) -> UUID:
         with database.writing() as session:
             made = connection(session, "monday")
+            if session.get(Project, UUID(PROJECT)) is None:
+                project(session, made, id=UUID(PROJECT))
             data = {"changed": ["title"], "before": {"title": "a"}, "after": {"title": "b"}}
             drafts = [Draft(kind, "task", uuid4(), data, subject=Subject(**subject)) for kind in kinds]
             events.append(session, drafts, connection_id=made.id, change_set=uuid4(), now=clock())

@@ -112,7 +112,8 @@ def test_a_task_has_the_published_shape_in_the_published_order(database: Databas
     assert (shape["tags"], shape["title"]) == (["größer", "b"], "Prüfung 🚀")
 
 
-def test_references_to_what_was_not_read_yet_do_not_break_a_task(database: Database, call: Caller) -> None:
+def test_references_to_what_was_not_read_yet_do_not_break_a_task(database: Database, as_role: Callable[[str], Caller]) -> None:
+    call = as_role("admin")  # nobody else sees what lies in a project that was not read yet: it may be private
     with database.writing() as session:
         account = make.connection(session)
         task = make.task(session, account, "Loose", custom_fields={str(uuid4()): 1.5}, section_id=uuid4(), project_id=uuid4(), home_inherited=True)
@@ -281,4 +282,4 @@ def test_a_page_costs_the_same_statements_whatever_its_size(database: Database, 
         with counted() as statements:
             assert len(call.data("tasks", limit=limit)) == limit
         spent[limit] = len([each for each in statements if each.startswith("SELECT")])
-    assert 5 < spent[1] == spent[12] <= 11
+    assert 5 < spent[1] == spent[12] <= 14  # three of them: what the key was granted

@@ -1,8 +1,8 @@
 """``python -m tests.bench.cadences --tasks 20000``: what keeping up costs, and what is found by which reading.
 
-Per tool: after a first full reading, an idle poll and an idle walk; then 200 random deeds of every kind (``tests/story/office.py``) and a poll, a walk
-and a sweep, without lag; then 200 more while the vendor's searches and logs trail behind, and the same readings at once and one cadence later. Requests
-beside the fewest possible (``fewest.py``); CPU of the hub alone, which runs in a process of its own; how many tasks differ from the world after each.
+Per tool: after a first full reading an idle poll and an idle walk; then 200 random deeds of every kind (``tests/story/office.py``), a poll, a walk
+and a sweep, without lag; then 200 more while the vendor's searches and logs trail behind, and the same readings at once and one cadence later.
+Requests are shown beside the fewest possible (``fewest.py``), with the CPU of the hub alone, in a process of its own, and how many tasks differ then.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The fewest requests that the vendors' rules allow for keeping up, cadence by cadence: what a poll and a walk of the containers must ask once certain
-lines of the journal were written. The rules are those of ``minimum.py``, and what each feed must read to know what it is to know.
+"""The fewest requests that the vendors' rules allow for keeping up, cadence by cadence: what a poll and a walk of the containers must ask once
+certain lines of the journal were written. The rules are those of ``minimum.py``, and what each feed must read to know what it is to know.
 
 ``Since`` says what happened. A term that depends on it is at least what an ideal reader, who knows where everything stood, has to ask.
 """
@@ -7,7 +7,6 @@ lines of the journal were written. The rules are those of ``minimum.py``, and wh
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import ceil
 

@@ -24,6 +24,7 @@ from hub.events import Draft, EventType
 from hub.jobs.embedded import EmbeddedJobs
 from hub.settings import load
 from hub.vault import open_vault
+from tests.api.conftest import let_see
 from tests.cli.conftest import Hub
 from tests.delivery.stage import now
 
@@ -91,7 +92,8 @@ def test_a_secret_is_printed_once_and_alone(hub: Hub) -> None:
         (("add", URL, "--type", "task.exploded"), 2, "task.exploded"),
         (("add", URL, "--filter", "colour=red"), 2, "categories_from"),
         (("add", URL, "--filter", "tags"), 2, "KEY=VALUE"),
-        (("add", URL, "--ordering", "size"), 1, "ordering"),
+        (("add", URL, "--ordering", "size"), 2, "ordering"),
+        (("add", URL, "--filter", "categories_to=finished"), 2, "cancelled, done"),
         (("add", URL, "--header", "webhook-id=1"), 1, "webhook-id"),
         (("show", "nobody"), 1, "hub endpoint list"),
         (("replay", "nobody"), 1, "hub endpoint list"),
@@ -168,7 +170,7 @@ def test_listening_to_a_running_hub_needs_only_its_address_and_a_key(hub: Hub, m
     settings = load()
     database = Database(settings.database_url)
     with database.writing() as session:
-        key = keys.create(session, "listen", "consumer", now())
+        key = let_see(session, keys.create(session, "listen", "consumer", now()))
     happen(EventType.TASK_UPDATED, EventType.TASK_MOVED)
     service = create_app(settings, database, open_vault(settings, sealed_rows=False), EmbeddedJobs(now), now)
     door = serve.listening("127.0.0.1", 0)

@@ -17,7 +17,7 @@ from tests.cli.conftest import Hub
 
 
 def test_a_key_is_shown_once_and_listed_by_its_first_characters(hub: Hub) -> None:
-    said = hub("key", "create", "--name", "Rechnung", "--role", "viewer")
+    said = hub("key", "create", "--name", "Rechnung", "--role", "viewer", "--scope", "all")
     key = said.out.strip()
     assert re.fullmatch(r"hub_\w{8}_[\w-]{43}", key)
     listed = hub("key", "list").out
@@ -83,3 +83,22 @@ def test_references_that_point_nowhere_are_counted(connected: Hub, sqlite_url: s
     assert counts["a task's project"]
     assert counts["an assigned person"]
     assert any(str(each["about"]) == "statuses berlin" for each in found)
+
+
+def test_a_key_that_is_bound_by_grants_says_what_it_may_see(hub: Hub) -> None:
+    refused = hub("key", "create", "--name", "x", "--role", "consumer")
+    assert refused.code == 2
+    assert "tool:NAME" in refused.err
+    assert hub("key", "create", "--name", "x", "--role", "consumer", "--scope", "project:1").code == 2
+    assert hub("key", "list", "--json").out == ""
+    assert hub("key", "create", "--name", "x", "--role", "consumer", "--scope", "all").code == 0
+    assert hub("key", "create", "--name", "x", "--role", "pmo").code == 0
+
+
+def test_what_a_person_may_see_is_replaced_and_shown(hub: Hub) -> None:
+    hub("user", "add", "ada@example.org", "--name", "Ada", "--role", "viewer")
+    assert "nothing is granted" in hub("user", "grant", "ada@example.org").err
+    assert hub("user", "grant", "ada@example.org", "--scope", "all").out == "all\n"
+    assert hub("user", "grant", "ada@example.org", "--scope", "tool:nowhere").code == 1
+    assert hub("user", "grant", "ada@example.org").out == "all\n"
+    assert hub("user", "grant", "ada@example.org", "--nothing").out == ""

@@ -42,3 +42,17 @@ def test_readmes_table_is_made_from_the_catalogue() -> None:
     assert found is not None, "README has no table of events between its marks"
     wanted = 'python -c "from hub.delivery.catalogue import table; print(table())"'
     assert found[1] == catalogue.table(), f"put the output of this between README's marks: {wanted}"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["task.*", "task.moved"], None),
+        (["task.status"], "there is no type task.status: did you mean task.status_changed"),
+        (["tasks.*"], "did you mean task.*"),
+        (["zzz"], "there are task.created, task.updated"),
+    ],
+)
+def test_a_type_that_is_misspelt_is_told_with_what_was_meant(given: list[str], said: str | None) -> None:
+    words = catalogue.unknown(given)
+    assert words is None if said is None else said in (words or "")

@@ -165,9 +165,9 @@ def test_a_snapshot_sends_the_present_state_of_what_the_filter_lets_through(stag
     with stage.database.writing() as session:
         account = builders.connection(session)
         project = builders.project(session, account)
-        tasks = [builders.task(session, project, title=f"Part {number}") for number in range(300)]
-        tasks[0].deleted_at = now()
-        held = {str(project.id), *(str(task.id) for task in tasks[1:])}
+        tasks = [builders.task(session, project, title=f"Part {number}") for number in range(301)]
+        tasks[0].deleted_at = tasks[1].access_lost_at = now()
+        held = {str(project.id), *(str(task.id) for task in tasks[2:])}
     with receiving(behave) as there:
         endpoint = stage.endpoint(there.url, types=["task.status_changed"])
         with stage.sending():

@@ -9,7 +9,7 @@ import pytest
 
 from hub.delivery import catalogue
 from hub.delivery.envelope import Stored
-from hub.delivery.filter import EVERYTHING, NAMES, Filter
+from hub.delivery.filter import EVERYTHING, NAMES, Filter, check
 
 A, B, C = (f"00000000-0000-4000-8000-00000000000{n}" for n in "abc")
 
@@ -116,3 +116,25 @@ def test_a_filter_is_kept_as_json_and_read_again() -> None:
 def test_a_criterion_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(ValueError, match="no such criterion: colour"):
         Filter.of({"colour": ["red"]})
+
+
+@pytest.mark.parametrize(
+    ("criteria", "word"),
+    [
+        ({"categories_to": ["done", "finished"]}, "there is no finished; there are backlog, blocked, cancelled"),
+        ({"categories_from": ["open"]}, "there is no open"),
+        ({"kinds": ["story"]}, "there are approval, milestone, task"),
+        ({"tools": ["jira"]}, "there is no jira; there are clickup, monday"),
+        ({"project_ids": [A, "1204"]}, "1204 is no id"),
+    ],
+)
+def test_a_value_that_can_never_fit_is_refused_with_those_that_can(criteria: dict[str, list[str]], word: str) -> None:
+    with pytest.raises(ValueError, match=word):
+        check(criteria, ["clickup", "monday"])
+
+
+def test_values_that_can_fit_pass() -> None:
+    check(
+        {"categories_to": ["done"], "kinds": ["milestone"], "tools": ["monday"], "assignee_ids": [A], "tags": ["any"], "fields": ["due_on"]},
+        ["monday"],
+    )

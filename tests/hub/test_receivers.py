@@ -83,7 +83,7 @@ class House:
             return await client.request(method, path, content=body, headers=headers)
 
     def client(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url="http://hub.test")
+        return httpx.AsyncClient(transport=httpx.ASGITransport(self.app, raise_app_exceptions=False), base_url=PUBLIC)
 
     def tell(self, path: str, *refs: str, delivery: str | None = None, secret: str = SECRET) -> httpx.Response:
         """A call as the vendor makes it."""
@@ -148,12 +148,12 @@ def test_a_heartbeat_is_noted_and_rings_nothing(house: House) -> None:
     assert (house.rows(), house.jobs.submitted) == (0, [])
 
 
-def test_a_paused_connection_answers_and_keeps_nothing(house: House) -> None:
+def test_what_is_told_of_a_paused_connection_waits_until_it_goes_on(house: House) -> None:
     path = house.hook()
     with house.database.writing() as session:
         session.get_one(Connection, house.connection_id).state = "paused"
     assert house.tell(path, "task:1", delivery="d1").status_code == 200
-    assert (house.rows(), house.jobs.submitted) == (0, [])
+    assert (house.waiting(), house.rows()) == ([["task:1"]], 1)
 
 
 def test_a_call_that_comes_twice_is_answered_and_ignored(house: House) -> None:
@@ -278,7 +278,7 @@ def test_nothing_is_read_of_a_body_for_an_unknown_address(house: House) -> None:
             "type": "http",
             "method": "POST",
             "path": f"/receivers/{house.connection_id}/x",
-            "headers": [],
+            "headers": [(b"host", PUBLIC.removeprefix("https://").encode())],
             "query_string": b"",
             "scheme": "http",
         }

@@ -14,7 +14,7 @@ FIELDS = {
     "task.status_changed": ("status", "status_category"),
     "task.assigned": ("assignees",),
     "task.due_changed": ("due_on", "due_at"),
-    "task.moved": ("project", "projects", "section", "parent"),
+    "task.moved": ("projects", "section", "parent"),  # a subtask that only inherits its home goes along without a word: its ancestor's move is told
     "task.updated": (
         *("title", "kind", "priority", "start_on", "start_at", "estimate_minutes", "logged_minutes", "progress", "tags", "custom_fields"),
         *("description",),

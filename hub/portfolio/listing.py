@@ -1,0 +1,54 @@
+"""Tasks as people leaf through them: any order, numbered pages, and how many there are. Programs walk by key instead (``tasks.page``)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import case, func, select
+from sqlalchemy.engine import RowMapping
+from sqlalchemy.orm import Session
+
+from connectors.records import Priority
+from hub.models import Identity, Project, Task, Team
+from hub.portfolio.reach import Reach
+from hub.portfolio.tasks import COLUMNS, TaskFilter, conditions
+
+URGENCY = {name.value: place for place, name in enumerate((Priority.URGENT, Priority.HIGH, Priority.NORMAL, Priority.LOW, Priority.NONE))}
+SORTS: Mapping[str, Any] = {
+    "due": Task.due_on,
+    "start": Task.start_on,
+    "title": func.lower(Task.title),
+    "status": Task.status_category,
+    "priority": case(URGENCY, value=Task.priority, else_=len(URGENCY)),
+    "updated": Task.updated_at,
+    "estimate": Task.estimate_minutes,
+}
+"""By what people may sort. What is missing comes last, whichever way."""
+
+
+def page(
+    session: Session, asked: TaskFilter, reached: Reach, today: date, *, sort: str, descending: bool, offset: int, limit: int
+) -> tuple[Sequence[RowMapping], int]:
+    """The filter's tasks from a place on, and how many there are in all. Two statements. Raises KeyError for an unknown sort."""
+    wanted = conditions(session, asked, reached, today)
+    by = SORTS[sort]
+    total = session.scalar(select(func.count()).select_from(Task).where(*wanted)) or 0
+    order = (by.is_(None), by.desc() if descending else by, Task.id)
+    rows = session.execute(select(*COLUMNS).where(*wanted).order_by(*order).offset(offset).limit(limit)).mappings().all()
+    return rows, total
+
+
+def project_names(session: Session, reached: Reach, ids: Collection[UUID | None]) -> Mapping[UUID | None, str]:
+    """{project: name} of those that the reader sees; one that was not read has none."""
+    wanted = select(Project.id, Project.name).where(Project.id.in_({each for each in ids if each}), *reached.projects())
+    return {key: name for key, name in session.execute(wanted)}  # noqa: C416  a result's rows are no pairs to mypy
+
+
+def assignee_names(session: Session, reached: Reach, ids: Collection[UUID]) -> Mapping[UUID, str | None]:
+    """{person or team: name} of those that the reader sees."""
+    people = select(Identity.id, Identity.name).where(Identity.id.in_(ids), *reached.people())
+    teams = select(Team.id, Team.name).where(Team.id.in_(ids), *reached.whole(Team.connection_id))
+    return {key: name for key, name in session.execute(people.union_all(teams))}  # noqa: C416
