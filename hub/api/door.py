@@ -92,17 +92,14 @@ def known_parameters(request: Request, _key: Annotated[ApiKey, Depends(known_key
 
 
 def _documented_parameters(request: Request) -> dict[str, bool]:
-    """{name: may it be repeated} of the operation asked for, as the app's own document says, made once and without its webhooks, which cost as much
-    again."""
+    """{name: may it be repeated} of the operation asked for, out of its own part of the document, made when it is first asked for."""
     known: dict[str, dict[str, bool]] = request.app.state.parameters
-    if not known:
-        paths = get_openapi(title=request.app.title, version=request.app.version, routes=request.app.routes)["paths"]
-        operations = [operation for methods in paths.values() for operation in methods.values()]
-        known |= {
-            operation["operationId"]: dict(map(_parameter, [each for each in operation.get("parameters", ()) if each["in"] == "query"]))
-            for operation in operations
-        }
-    return known[request.scope["route"].name]
+    route = request.scope["route"]
+    if route.name not in known:
+        paths = get_openapi(title=request.app.title, version=request.app.version, routes=[route])["paths"]
+        (operation,) = (operation for methods in paths.values() for operation in methods.values())
+        known[route.name] = dict(map(_parameter, [each for each in operation.get("parameters", ()) if each["in"] == "query"]))
+    return known[route.name]
 
 
 def _parameter(documented: dict[str, Any]) -> tuple[str, bool]:

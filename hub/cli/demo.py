@@ -33,6 +33,8 @@ from hub.models import Connection
 from hub.vault import new_key
 
 LIVE_EVERY, LIVE_STEPS = 3.0, 3
+LOOPBACK = "127.0.0.0/8"
+"""Where a program of this machine may wait for webhooks."""
 LIVE_INTERVAL = timedelta(seconds=5)
 
 
@@ -76,7 +78,13 @@ def _temporary_hub(*, live: bool) -> Iterator[House]:
     ours = settings.load({name: os.environ[name] for name in ("HUB_LOG_LEVEL", "HUB_LOG_FORMAT", "HUB_TIMEZONE") if name in os.environ})
     house.configure_logs(ours, quiet=True)
     with tempfile.TemporaryDirectory(prefix="hub-demo-") as folder:
-        ours = replace(ours, database_url=f"sqlite:///{Path(folder) / 'hub.db'}", secret_keys=(new_key(),), allowed_hosts=(serve.HOST,))
+        ours = replace(
+            ours,
+            database_url=f"sqlite:///{Path(folder) / 'hub.db'}",
+            secret_keys=(new_key(),),
+            allowed_hosts=(serve.HOST,),
+            webhook_allow=(LOOPBACK,),
+        )
         if live:
             ours = replace(ours, sync_interval=LIVE_INTERVAL)
         with house.database_of(ours) as database:

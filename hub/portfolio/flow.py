@@ -19,7 +19,7 @@ from hub.portfolio.moments import days_apart, json_uuid, only
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.tasks import present
 from hub.portfolio.triage import triage
-from hub.portfolio.workdays import WEEK, monday
+from hub.portfolio.workdays import WEEK, week_start
 
 Shape = dict[str, Any]
 DONE = StatusCategory.DONE.value
@@ -29,15 +29,15 @@ BEGUN = (StatusCategory.STARTED.value, StatusCategory.BLOCKED.value)
 def flow(session: Session, reached: Reach, day: Day, *, weeks: int = 12, projects: Collection[UUID] = ()) -> Shape:
     """Throughput: tasks that are done now, archived ones included, by the week in which they were finished: when the tool says they were completed,
     else their last change into a status that counts as done. Cycle time: the median of the days from a task's first known change into a status that
-    counts as started or blocked to its end, over the tasks of the week of which both are known (``measured``). Weeks begin on Monday in the reader's
-    time zone; a week that began before changes were known is null, never zero."""
-    this = monday(day.today)
-    mondays = [this - WEEK * step for step in reversed(range(weeks))]
+    counts as started or blocked to its end, over the tasks of the week of which both are known (``measured``). Weeks begin with ISO day 1 in the
+    reader's time zone; a week that began before changes were known is null, never zero."""
+    this = week_start(day.today)
+    begins = [this - WEEK * step for step in reversed(range(weeks))]
     found: dict[int, list[float | None]] = defaultdict(list)
-    for place, days in session.execute(_finished(session, reached, day, mondays, projects)):
+    for place, days in session.execute(_finished(session, reached, day, begins, projects)):
         found[place].append(days)
     known = reached.known_from
-    made = [_week(week, found[place], known is not None and known <= day.midnight(week)) for place, week in enumerate(mondays)]
+    made = [_week(week, found[place], known is not None and known <= day.midnight(week)) for place, week in enumerate(begins)]
     return {"weeks": made, "known_from": day.date_of(known) if known else None}
 
 
@@ -53,7 +53,7 @@ def _week(week: date, finished: Sequence[float | None], known: bool) -> Shape:
     }
 
 
-def _finished(session: Session, reached: Reach, day: Day, mondays: Sequence[date], projects: Collection[UUID]) -> Select[Any]:
+def _finished(session: Session, reached: Reach, day: Day, begins: Sequence[date], projects: Collection[UUID]) -> Select[Any]:
     """(place of the week, days it took): a row for each finished task. The medians are taken of these rows, because the databases have no median in
     common; everything else is theirs."""
     entered = (
@@ -70,9 +70,9 @@ def _finished(session: Session, reached: Reach, day: Day, mondays: Sequence[date
     finished = func.coalesce(Task.completed_at, entered.c.done_at)
     took = case((entered.c.begun_at <= finished, days_apart(finished, entered.c.begun_at)))
     wanted = (
-        select(_place(finished, [day.midnight(week) for week in mondays]), took)
+        select(_place(finished, [day.midnight(week) for week in begins]), took)
         .outerjoin(entered, entered.c.entity_id == Task.id)
-        .where(FINISHED, finished >= day.midnight(mondays[0]), finished <= day.now)
+        .where(FINISHED, finished >= day.midnight(begins[0]), finished <= day.now)
         .where(*present(), *reached.tasks(), *triage(session, reached).tasks())
     )
     return wanted.where(Task.project_id.in_(projects)) if projects else wanted

@@ -44,7 +44,7 @@ def page(
 def project_names(session: Session, reached: Reach, ids: Collection[UUID | None]) -> Mapping[UUID | None, str]:
     """{project: name} of those that the reader sees; one that was not read has none."""
     wanted = select(Project.id, Project.name).where(Project.id.in_({each for each in ids if each}), *reached.projects())
-    return {key: name for key, name in session.execute(wanted)}  # noqa: C416  a result's rows are no pairs to mypy
+    return {key: name for key, name in session.execute(wanted)}  # noqa: C416  a row is a pair only to people, not to the type checker  a result's rows are no pairs to mypy
 
 
 def assignee_names(session: Session, reached: Reach, ids: Collection[UUID]) -> Mapping[UUID, str | None]:

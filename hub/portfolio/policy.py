@@ -76,7 +76,7 @@ class Policy(Strict):
 
 def _week(days: tuple[int, ...]) -> tuple[int, ...]:
     if not set(days) <= set(range(1, 8)):
-        raise ValueError("weekdays are numbers from 1 (Monday) to 7 (Sunday)")
+        raise ValueError("weekdays are ISO numbers: 1 is the day after Sunday, 7 is Sunday")
     return tuple(sorted(set(days)))
 
 
@@ -111,7 +111,7 @@ class TimeOffShape(Strict):
 
 
 class Calendar(Strict):
-    """``working_days``: 1 is Monday. ``people`` and ``time_off`` say who has other hours, and who is away."""
+    """``working_days``: ISO numbers, 1 begins the week. ``people`` and ``time_off`` say who has other hours, and who is away."""
 
     working_days: Annotated[Weekdays, Field(min_length=1)] = (1, 2, 3, 4, 5)
     minutes_a_day: Minutes = 8 * 60

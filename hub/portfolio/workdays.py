@@ -1,4 +1,4 @@
-"""The calendar of work: pure arithmetic over days. A week begins on Monday."""
+"""The calendar of work: pure arithmetic over days. A week begins with ISO day 1."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
 
 
-def monday(day: date) -> date:
+def week_start(day: date) -> date:
     """The first day of its week."""
     return day - timedelta(days=day.weekday())
 
 
 @dataclass(frozen=True, slots=True)
 class Workdays:
-    """``weekdays``: ISO numbers, 1 is Monday. ``off``: days, in order, on which nobody works although the week would say so."""
+    """``weekdays``: ISO numbers from 1 to 7, 1 begins the week. ``off``: days, in order, on which nobody works although the week would say so."""
 
     weekdays: frozenset[int] = frozenset((1, 2, 3, 4, 5))
     off: tuple[date, ...] = field(default=())

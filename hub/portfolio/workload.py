@@ -23,7 +23,7 @@ from hub.portfolio.policy import Calendar
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.tasks import live, open_
 from hub.portfolio.triage import triage
-from hub.portfolio.workdays import DAY, WEEK, Workdays, monday
+from hub.portfolio.workdays import DAY, WEEK, Workdays, week_start
 
 Shape = dict[str, Any]
 OVERDUE, UNDATED, UNESTIMATED = "overdue", "undated", "unestimated"
@@ -43,11 +43,11 @@ def workload(session: Session, reached: Reach, day: Day, *, first: date | None =
     on the other), shared evenly among those it is assigned to; against the person's working time in that week, holidays and time off taken out.
     Apart, and never as zero: tasks that ended before the first week (overdue), tasks with an estimate and no dates (undated), tasks without an
     estimate (unestimated; milestones left out). ``assignee`` null is what nobody has. Only projects that count."""
-    begin = monday(first or day.today)
-    mondays = [begin + WEEK * step for step in range(weeks)]
+    begin = week_start(first or day.today)
+    begins = [begin + WEEK * step for step in range(weeks)]
     calendar = policy.calendar(session)
-    shares = calendar.workdays().spread(mondays)
-    rows = session.execute(_grouped(session, reached, mondays[-1] + WEEK - DAY)).all()
+    shares = calendar.workdays().spread(begins)
+    rows = session.execute(_grouped(session, reached, begins[-1] + WEEK - DAY)).all()
     users, teams = _assignees(session, {row[0] for row in rows if row[0]})
     loads: dict[UUID | None, Load] = {}
     for assignee, estimated, start, due, tasks, minutes in rows:
@@ -63,10 +63,10 @@ def workload(session: Session, reached: Reach, day: Day, *, first: date | None =
             load.minutes[week] += minutes * share
             load.tasks[week] += tasks
     people = _people(session, {who for who in loads if who and who not in teams}, reached)
-    capacities = _capacities(calendar, mondays, people)
-    lines = [_line(who, load, mondays, people, teams, capacities) for who, load in loads.items()]
+    capacities = _capacities(calendar, begins, people)
+    lines = [_line(who, load, begins, people, teams, capacities) for who, load in loads.items()]
     lines.sort(key=lambda line: (line["assignee"] is None, -max(line["load"], default=0), line["assignee"]["name"] or "" if line["assignee"] else ""))
-    return {"weeks": mondays, "people": lines}
+    return {"weeks": begins, "people": lines}
 
 
 def _grouped(session: Session, reached: Reach, last: date) -> Any:
@@ -106,12 +106,12 @@ def _people(session: Session, who: set[UUID], reached: Reach) -> Mapping[UUID, l
     return found
 
 
-def _capacities(calendar: Calendar, mondays: Sequence[date], people: Mapping[UUID, Sequence[Shape]]) -> dict[UUID, list[int]]:
+def _capacities(calendar: Calendar, begins: Sequence[date], people: Mapping[UUID, Sequence[Shape]]) -> dict[UUID, list[int]]:
     """Working minutes by week. A person's own entry counts, else that of the first of its users that has one; time off counts of all of them."""
     own = {each.person_id: each for each in calendar.people}
     away: dict[UUID, list[date]] = defaultdict(list)
     for each in calendar.time_off:
-        first, last = max(each.first_on, mondays[0]), min(each.last_on, mondays[-1] + WEEK - DAY)
+        first, last = max(each.first_on, begins[0]), min(each.last_on, begins[-1] + WEEK - DAY)
         away[each.person_id] += [first + timedelta(days=step) for step in range((last - first).days + 1)]
     found = {}
     holidays = [each.day for each in calendar.holidays]
@@ -122,21 +122,21 @@ def _capacities(calendar: Calendar, mondays: Sequence[date], people: Mapping[UUI
         weekdays = entry.working_days if entry and entry.working_days is not None else calendar.working_days
         mine = Workdays.of(weekdays, [*holidays, *days])
         minutes = entry.minutes_a_day if entry and entry.minutes_a_day is not None else calendar.minutes_a_day
-        found[who] = [minutes * mine.count(week, week + WEEK - DAY) for week in mondays]
+        found[who] = [minutes * mine.count(week, week + WEEK - DAY) for week in begins]
     return found
 
 
 def _line(
     who: UUID | None,
     load: Load,
-    mondays: Sequence[date],
+    begins: Sequence[date],
     people: Mapping[UUID, Sequence[Shape]],
     teams: Mapping[UUID, str],
     capacities: Mapping[UUID, Sequence[int]],
 ) -> Shape:
     users = people.get(who, ()) if who else ()
     capacity = capacities.get(who) if who else None
-    cells = [_cell(week, load, capacity[place] if capacity else None) for place, week in enumerate(mondays)]
+    cells = [_cell(week, load, capacity[place] if capacity else None) for place, week in enumerate(begins)]
     name = teams.get(who) if who else None
     return {
         "assignee": {"id": who, "name": users[0]["name"] if users else name, "kind": "team" if who in teams else "identity"} if who else None,

@@ -20,11 +20,12 @@ from connectors.base import STRUCTURE
 from connectors.records import Ref
 from hub import events
 from hub.models import Coverage, Project, SyncPass, SyncSlice, Task, TaskProject
-from hub.sync import coverage, gone, inbox, late, marks, renamed, runs, settle, store, write
+from hub.sync import coverage, gone, inbox, late, marks, renamed, runs, settle, store
 from hub.sync.finish import HIDDEN
 from hub.sync.ids import Ids
 from hub.sync.judge import Judge
 from hub.sync.runs import Outcome
+from hub.sync.tally import Tally
 from hub.sync.write import Batch
 
 DEPTH = 64
@@ -59,7 +60,7 @@ class CatchUp:
     touched: Sequence[tuple[int, Sequence[Ref]]] = ()
     told: dict[str, set[UUID]] = field(default_factory=dict)
     parents: Set[UUID] = frozenset()
-    brought: write.Tally = field(default_factory=write.Tally)
+    brought: Tally = field(default_factory=Tally)
     moves: marks.Moves = field(default_factory=marks.Moves)
     dead: set[UUID] = field(default_factory=set)
     asked: set[UUID] = field(default_factory=set)

@@ -21,10 +21,10 @@ from hub.db import Database
 from hub.models import SyncRun
 from hub.settings import Settings
 from hub.sync import runs
+from hub.sync.progress import Progress as Progress
 from hub.sync.reader import first
 from hub.sync.run import INTERRUPTED, Tools, Work
 from hub.sync.run import RETRY_AFTER as RETRY_AFTER
-from hub.sync.run import Progress as Progress
 from hub.sync.runs import Outcome
 from hub.vault import Vault
 

@@ -87,13 +87,15 @@ def plan(session: Session, connection: Connection, settings: Settings) -> Plan:
     return Plan(costs, allowed, stretch, shortest)
 
 
-def pause(session: Session, connection: Connection, now: datetime, settings: Settings) -> timedelta:
-    """Until the next poll: the connection's own interval, where an admin set one."""
+def pause(session: Session, connection: Connection, now: datetime, settings: Settings, *, changed: bool = False) -> timedelta:
+    """Until the next poll: the connection's own interval, where an admin set one. ``changed``: something was found just now."""
     if connection.interval_seconds:
         return timedelta(seconds=connection.interval_seconds)
     shortest = plan(session, connection, settings).shortest
-    changed = SyncRun.created + SyncRun.updated + SyncRun.deleted > 0
-    last = session.scalar(select(func.max(SyncRun.ended_at)).where(SyncRun.connection_id == connection.id, changed))
+    if changed:
+        return shortest
+    found = SyncRun.created + SyncRun.updated + SyncRun.deleted > 0
+    last = session.scalar(select(func.max(SyncRun.ended_at)).where(SyncRun.connection_id == connection.id, found))
     quiet = (now - last) * QUIET_PART if last is not None else shortest
     return min(max(shortest, quiet), max(shortest, settings.sync_interval * SLOWEST))
 

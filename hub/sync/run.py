@@ -11,16 +11,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import anyio
-import orjson
 from anyio.to_thread import run_sync
 from sqlalchemy.orm import Session
 
-from connectors.base import Cadence, Connector, Page, Slice
+from connectors.base import Connector, Page, Slice
 from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound, RateLimited, Refused
 from connectors.http import Client
 from connectors.records import Ref
@@ -30,33 +28,22 @@ from hub.db import Database
 from hub.events import position
 from hub.models import Connection, SyncPass, SyncRun
 from hub.settings import Settings
-from hub.sync import catchup, coverage, finish, gone, inbox, marks, pace, runs, settle, store, write
+from hub.sync import agenda, catchup, coverage, finish, gone, inbox, marks, pace, runs, settle, store, write
 from hub.sync.bridge import across
 from hub.sync.familiar import Familiar
 from hub.sync.ids import Ids
 from hub.sync.judge import Judge
+from hub.sync.progress import Progress
 from hub.sync.reader import Arrival, Arrived, Ended, Reader
 from hub.sync.runs import Outcome
+from hub.sync.tally import Tally
 from hub.vault import Vault, VaultError
 
 RETRY_AFTER = timedelta(minutes=5)
 """When a partial or failed run is tried again, if the connection's own interval is longer."""
 INBOX = 2_000
 """Calls of webhooks that one run looks into; the others wait for the next."""
-A_BURST = 3
-"""So many reads by id for each slice of a poll are more than what is left to read after it."""
 INTERRUPTED = "interrupted; the next sync goes on from the last kept page"
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What a person may be shown while a run goes on. Slices grow as they are found."""
-
-    connection: str
-    stage: str
-    tasks: int
-    slices_done: int
-    slices: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +67,7 @@ class Work:
     opened: Opened
     connector: Connector
     outcome: Outcome = field(default_factory=Outcome)
-    tally: write.Tally = field(default_factory=write.Tally)
+    tally: Tally = field(default_factory=Tally)
     deleted: int = 0
     anew: bool = False
     accept_deletions: bool = False
@@ -170,7 +157,7 @@ class Work:
             run = session.get_one(SyncRun, self.run_id)
             if connection.realm is None:
                 raise BadResponse("the connection has no realm after its check")
-            reading = self._reading()
+            reading = agenda.reading(self.connector, self.opened)
             kind = pace.kind_of(session, connection, run.kind, reading, tools.now(), tools.settings)
             self.this, fresh, self.resumed = store.open_pass(session, connection.id, kind, tools.now(), anew=self.anew)
             self.this.reading = self.this.reading or reading
@@ -194,30 +181,13 @@ class Work:
             self.pages = {position.piece.key: position.pages for position in positions}
             return positions
 
-    def _reading(self) -> str:
-        """By what this run reads: another mapping, other options, another scope make what is held worth less until everything is read again."""
-        scope = self.opened.scope
-        said = [self.connector.mapping_version, self.opened.options, sorted(scope.workspaces), sorted(scope.excluded)]
-        return sha256(orjson.dumps(said, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
-
     def _roots(self, session: Session, kind: str) -> Sequence[Slice]:
-        """What the connector is asked to begin with. A webhook's word on anything but a task is looked up in the tree."""
-        if kind == runs.FULL:
-            return self.connector.roots(self.opened.scope)
-        self.touched = inbox.take(session, self.opened.id, INBOX)
-        if kind == runs.TOUCH and any(not ref.startswith("task:") for _, refs in self.touched for ref in refs):
-            kind = runs.STRUCTURE
-        if kind == runs.TOUCH and self._is_a_burst():
-            kind = runs.POLL
-        self.structured = kind != runs.STRUCTURE
-        cadences = {runs.POLL: (Cadence.POLL,), runs.STRUCTURE: (Cadence.STRUCTURE, Cadence.POLL)}.get(kind, ())
-        return [piece for cadence in cadences for piece in self.connector.feeds(cadence, self.opened.scope)]
-
-    def _is_a_burst(self) -> bool:
-        """Whether a poll, and then reading by id what it did not bring, costs fewer calls than reading all by id that webhooks named."""
-        named = {ref for _, refs in self.touched for ref in refs}
-        polls = self.connector.feeds(Cadence.POLL, self.opened.scope)
-        return len(named) > A_BURST * len(polls) * self.connector.capabilities.lookup_batch > 0
+        if kind != runs.FULL:
+            self.touched = inbox.take(session, self.opened.id, INBOX)
+        named = [ref for _, refs in self.touched for ref in refs]
+        found, walks = agenda.first_slices(self.connector, self.opened.scope, kind, named)
+        self.structured = not walks
+        return found
 
     async def _keep(self, arrival: Arrival) -> Sequence[store.Position]:
         if isinstance(arrival, Arrived):
@@ -291,7 +261,7 @@ class Work:
         describe = page.describe
         return lambda changed: write.entries_of(self._account(), self.connector, describe(changed))
 
-    def _understood(self, piece: Slice, tally: write.Tally) -> bool:
+    def _understood(self, piece: Slice, tally: Tally) -> bool:
         """A slice with an object that could not be understood does not count as read: the next run reads it again."""
         return not tally.problems and piece.key not in self.troubled
 
@@ -388,9 +358,8 @@ class Work:
             with tools.database.writing() as session:
                 return runs.give_up(session, self.run_id, self.outcome, tools.now())
         with tools.database.writing() as session:
-            pause = pace.pause(session, session.get_one(Connection, self.opened.id), tools.now(), tools.settings)
-            if sum(counts[name] for name in ("created", "updated", "deleted")):
-                pause = min(pause, tools.settings.sync_interval)
+            changed = any(counts[name] for name in ("created", "updated", "deleted"))
+            pause = pace.pause(session, session.get_one(Connection, self.opened.id), tools.now(), tools.settings, changed=changed)
             if self.outcome.state == "failed" or (self.this is not None and store.is_open(session, self.this.id)):
                 pause = min(pause, RETRY_AFTER)  # there is something left that a repetition may mend
             runs.end(session, self.run_id, self.outcome, counts, tools.now(), tools.now() + pause)
@@ -404,7 +373,7 @@ class Work:
             seen = store.count_seen(session, self.this.id, "task") - self.seen_before
         return max(0, seen - self.tally.created - self.tally.updated)
 
-    def _count(self, tally: write.Tally, refused: Any) -> None:
+    def _count(self, tally: Tally, refused: Any) -> None:
         self.tally.add(tally)
         for problem in tally.problems:
             self.outcome.worsen("partial", problem)

@@ -30,6 +30,7 @@ from hub.sync.diff import Difference, differences, project_events, task_events
 from hub.sync.ids import Ids
 from hub.sync.rows import TABLES, Related, related, row
 from hub.sync.status import unconfirmed
+from hub.sync.tally import Tally
 
 KIND_ORDER = ("identity", "team", "container", "project", "section", "status", "field", "task")
 RAW_KINDS = ("task", "project", "identity")
@@ -77,30 +78,6 @@ class Account:
         if context is None:
             context = self._contexts[version] = sha256(f"{self.mapping_version}|{version}".encode()).digest()[:CONTEXT_BYTES]
         return sha256(body).digest()[:BODY_BYTES] + context  # in half the time of blake2b wherever the processor has instructions for it
-
-
-@dataclass(slots=True)
-class Tally:
-    """What keeping did. ``problems``: items that could not be mapped; they were left as they were, and ``unread`` names them. ``written``: tasks
-    whose row was written. ``doubtful``: tasks that count as deleted since a moment ago and that a list still shows: to be read by id."""
-
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    remapped: int = 0
-    problems: list[str] = field(default_factory=list)
-    unread: list[Ref] = field(default_factory=list)
-    written: set[UUID] = field(default_factory=set)
-    doubtful: dict[Ref, UUID] = field(default_factory=dict)
-
-    def add(self, other: Tally) -> None:
-        self.created += other.created
-        self.updated += other.updated
-        self.unchanged += other.unchanged
-        self.remapped += other.remapped
-        self.problems += other.problems
-        self.written |= other.written
-        self.doubtful |= other.doubtful
 
 
 @dataclass(slots=True)

@@ -70,7 +70,7 @@ class Scale:
         return round((inside - self.first).days * self.day, 1)
 
     def ticks(self, zoom: str) -> list[tuple[float, str]]:
-        """(x, label): each Monday, or the first of each month."""
+        """(x, label): the first day of each week, or of each month."""
         found, day = [], self.first
         while day <= self.last:
             if zoom == "week" and day.weekday() == 0:

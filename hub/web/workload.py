@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from hub.portfolio import workload
-from hub.portfolio.workdays import monday
+from hub.portfolio.workdays import week_start
 from hub.web import charts
 from hub.web.desk import Desk, View
 from hub.web.export import Column
@@ -31,7 +31,7 @@ def show(view: View) -> Response:
     if view.form:
         return view.send("workload", _columns(found["weeks"]), people)
     pages = view.pages(len(people), A_PAGE)
-    this, step = monday(view.day.today), timedelta(weeks=weeks)
+    this, step = week_start(view.day.today), timedelta(weeks=weeks)
     following = this + timedelta(weeks=1)
     overloaded = [(line, cell) for line in found["people"] for cell in line["weeks"] if cell["over"] and cell["week"] == following]
     overloaded.sort(key=lambda pair: -(pair[1]["percent"] or 0))

@@ -91,13 +91,13 @@ def test_the_last_admin_cannot_be_shut_out(database: Database, admin: Caller) ->
 
 def test_a_key_is_shown_once_and_ends_when_it_is_revoked_or_its_time_is_up(app: FastAPI, database: Database, admin: Caller, clock: Clock) -> None:
     until = (NOW + timedelta(hours=1)).isoformat()
-    made = admin("POST", "/api/v1/keys", json={"name": "reports", "role": "viewer", "expires_at": until}).json()
+    made = admin("POST", "/api/v1/keys", json={"name": "reports", "role": "pmo", "expires_at": until}).json()
     program = Caller(app, made["key"])
     assert program.get("portfolio").status_code == 200
     assert made["key"] not in admin.get("keys").text
     clock.advance(timedelta(hours=1))
     assert program.get("portfolio").status_code == 401
-    other = admin("POST", "/api/v1/keys", json={"name": "other", "role": "viewer"}).json()
+    other = admin("POST", "/api/v1/keys", json={"name": "other", "role": "pmo"}).json()
     assert [admin("DELETE", f"/api/v1/keys/{other['data']['id']}").status_code for _ in range(2)] == [204, 204]
     assert Caller(app, other["key"]).get("portfolio").status_code == 401
     assert [row.action for row in recorded(database) if row.actor_kind == "key"] == ["key.created", "key.created", "key.revoked"]

@@ -129,7 +129,7 @@ def test_a_key_is_told_to_nobody(admin: Caller, said: Said, monkeypatch: pytest.
         said.answer(admin("GET", f"/api/v1/{path}"))
     for header in (f"Bearer {key}x", f"Basic {key}", f"Bearer  {key} "):
         said.answer(admin("GET", "/api/v1/portfolio", headers={"Authorization": header}))
-    other = admin("POST", "/api/v1/keys", json={"name": "other", "role": "viewer"})
+    other = admin("POST", "/api/v1/keys", json={"name": "other", "role": "pmo"})
     said.secrets["a new key"] = other.json()["key"]
     said.answer(other, but="a new key")
     monkeypatch.setattr(keys, "verify", boom)

@@ -188,6 +188,7 @@ async def test_a_closed_door_is_named() -> None:
         ("99999999999999999999", 12 * 3600, 12 * 3600),
         ("Fri, 31 Dec 1999 23:59:59 GMT", 0, 0),
     ],
+    ids=["seconds", "none", "date", "longest", "past"],
 )
 async def test_retry_after_is_read_in_both_forms_and_capped(text: str, least: int, most: int) -> None:
     with answering(Reply(503, {"retry-after": text})) as there:

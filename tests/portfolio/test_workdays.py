@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.portfolio.workdays import WEEK, Workdays, monday
+from hub.portfolio.workdays import WEEK, Workdays, week_start
 
 START = date(2026, 11, 1)
 days = st.integers(0, 80).map(lambda step: START + timedelta(days=step))
@@ -28,7 +28,7 @@ def test_working_days_are_counted(calendar: tuple[set[int], set[date]], first: d
 @given(calendars, days, days)
 def test_no_work_is_lost_or_doubled_when_it_is_spread(calendar: tuple[set[int], set[date]], one: date, other: date) -> None:
     first, last = sorted((one, other))
-    weeks = [monday(first) + WEEK * step for step in range(14)]
+    weeks = [week_start(first) + WEEK * step for step in range(14)]
     shares = dict(Workdays.of(tuple(calendar[0]), tuple(calendar[1])).spread(weeks)(first, last))
     assert sum(shares.values()) == pytest.approx(1)
     assert all(week <= last and first < week + WEEK for week in shares)
