@@ -53,16 +53,16 @@ def worker() -> None:
         run_worker(hub.settings)
 
 
-def listening(host: str, port: int, *, remedy: str = "choose another one with --port") -> socket.socket:
-    """A socket that accepts connections; raises CannotGoOn where it cannot be had."""
+def listening(host: str, port: int, *, setting: str | None = None) -> socket.socket:
+    """A socket that accepts connections; raises CannotGoOn where it cannot be had. ``setting``: what both were set with, if not the options."""
     try:
         door = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
         door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else every answer on a kept connection waits 40 ms for an acknowledgement
         return door
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise CannotGoOn(f"port {port} of {host} is in use by another program: {remedy}") from error
-        raise CannotGoOn(f"cannot listen on {host} port {port} ({error.strerror or error}): {remedy}, or another address") from error
+            raise CannotGoOn(f"port {port} of {host} is in use by another program: choose another one with {setting or '--port'}") from error
+        raise CannotGoOn(f"cannot listen on {host} port {port} ({error.strerror or error}): choose another with {setting or '--host'}") from error
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def receiving(hub: House) -> Iterator[socket.socket | None]:
     if hub.settings.receiver_bind is None:
         yield None
         return
-    with listening(*hub.settings.receiver_bind, remedy="choose another one with HUB_RECEIVER_BIND") as door:
+    with listening(*hub.settings.receiver_bind, setting="HUB_RECEIVER_BIND") as door:
         say(f"hub: {_shown(hub.settings.receiver_bind[0])}:{door.getsockname()[1]} takes the tools' webhooks")
         yield door
 

@@ -44,11 +44,11 @@ def page(
 def project_names(session: Session, reached: Reach, ids: Collection[UUID | None]) -> Mapping[UUID | None, str]:
     """{project: name} of those that the reader sees; one that was not read has none."""
     wanted = select(Project.id, Project.name).where(Project.id.in_({each for each in ids if each}), *reached.projects())
-    return {key: name for key, name in session.execute(wanted)}  # noqa: C416  a row is a pair only to people, not to the type checker  a result's rows are no pairs to mypy
+    return {key: name for key, name in session.execute(wanted)}  # noqa: C416  to the type checker a result's rows are no pairs
 
 
 def assignee_names(session: Session, reached: Reach, ids: Collection[UUID]) -> Mapping[UUID, str | None]:
     """{person or team: name} of those that the reader sees."""
     people = select(Identity.id, Identity.name).where(Identity.id.in_(ids), *reached.people())
     teams = select(Team.id, Team.name).where(Team.id.in_(ids), *reached.whole(Team.connection_id))
-    return {key: name for key, name in session.execute(people.union_all(teams))}  # noqa: C416
+    return {key: name for key, name in session.execute(people.union_all(teams))}  # noqa: C416  to the type checker a result's rows are no pairs
