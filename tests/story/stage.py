@@ -33,7 +33,7 @@ from hub.vault import Vault
 
 KEY = b"k" * 32
 BOOKKEEPING = {
-    *("connection", "sync_run", "sync_pass", "sync_slice", "seen", "missing", "coverage", "counter", "mark", "incident"),
+    *("connection", "sync_run", "sync_pass", "sync_slice", "seen", "missing", "coverage", "counter", "mark", "incident", "familiar_page"),
     *("hook", "inbound", "alembic_version", "api_key"),
 }
 

@@ -120,7 +120,7 @@ def test_killed_while_marking_deletions_the_next_run_marks_the_rest_and_nothing_
             stage.world.delete_task(tool, task.id)
     stage.sandbox.log.clear()
     stage.knobs.latency = 0.01
-    process = begin(stage, "sync", tool, "--accept-deletions")
+    process = begin(stage, "sync", tool, "--full", "--accept-deletions")
     until(lambda: any(_reads_by_id(row) for row in list(stage.asked(tool))), process)
     process.kill()
     process.communicate()

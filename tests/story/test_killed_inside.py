@@ -48,7 +48,7 @@ def test_killed_while_tombstoning_or_closing_nothing_is_wrongly_marked(both: Sta
     for task in [one for one in both.world.tasks[tool].values() if not one.deleted and not one.archived and one.homes][:8]:
         if not task.deleted:
             both.world.delete_task(tool, task.id)
-    assert die(both, moment, 1, "sync", tool, "--accept-deletions") == -signal.SIGKILL
+    assert die(both, moment, 1, "sync", tool, "--full", "--accept-deletions") == -signal.SIGKILL
     both.free_lease()
     ran = both.sync(tool, accept_deletions=True)
     assert (ran.outcome.state, ran.outcome.errors) == ("complete", [])
