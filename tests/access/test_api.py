@@ -25,6 +25,12 @@ from tests.api.conftest import Caller, Clock
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What these tests are about does not depend on the database; what does is tested on both beside them."""
+    return sqlite_url
+
+
+@pytest.fixture
 def admin(app: FastAPI, database: Database) -> Caller:
     return caller(app, database, "admin")
 

@@ -18,6 +18,12 @@ from tests.api.builders import NOW
 from tests.api.conftest import Clock
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What these tests are about does not depend on the database; what does is tested on both beside them."""
+    return sqlite_url
+
+
 def test_a_page_asks_for_log_in_and_leads_back_to_where_one_wanted_to_go(database: Database, visitor: Browser) -> None:
     person(database)
     asked = visitor.get("/tasks?overdue=true&q=a%26b")

@@ -45,6 +45,12 @@ ANY_KEY = set(
 ONE_S_OWN = {("POST", "/logout"), ("GET", "/account"), ("POST", "/account/password"), ("POST", "/account/sessions")}
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What these tests are about does not depend on the database; what does is tested on both beside them."""
+    return sqlite_url
+
+
 def methods_of(route: Any) -> list[str]:
     return sorted((route.methods or {"GET"}) - {"HEAD", "OPTIONS"})
 

@@ -51,6 +51,12 @@ class Said:
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What these tests are about does not depend on the database; what does is tested on both beside them."""
+    return sqlite_url
+
+
+@pytest.fixture
 def said(capsys: pytest.CaptureFixture[str], database: Database) -> Iterator[Said]:
     log.configure("json", "DEBUG")
     made = Said({"a tool's token": TOKEN, "a header's value": HEADER, "a signing secret": SECRET, "a password": PASSWORD, "a mistyped one": MISTYPED})

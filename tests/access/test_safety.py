@@ -10,6 +10,12 @@ from tests.access.conftest import Browser
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """What these tests are about does not depend on the database; what does is tested on both beside them."""
+    return sqlite_url
+
+
+@pytest.fixture
 def echo(app: FastAPI) -> FastAPI:
     """The app with a page that tells whom it takes the caller for."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import random
 import shutil
 from collections import Counter
@@ -49,7 +50,8 @@ from tests.story.telling import compared, expected_events, projects_of, shared_t
 BEGINNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SMALL = 14
 STEPS = 50
-HISTORIES = 200
+HISTORIES = int(os.environ.get("HUB_HISTORIES", "96"))
+"""In all, on SQLite; more of them take minutes and are asked for by name."""
 CHUNKS = 8
 """So that several processes can share the work."""
 ON_POSTGRESQL = 2
