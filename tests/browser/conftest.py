@@ -32,9 +32,10 @@ def installed() -> str | None:
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's own; without one the tests are skipped, or fail where a browser is required."""
+    """Debian's own; without one the tests are skipped, or fail where a browser is required. Not for the session: while it is open its event loop
+    runs in this thread, and no test of another module could start one of its own."""
     found = installed()
     if found is None:
         reason = "no chromium is installed: apt-get install chromium"
@@ -57,7 +58,7 @@ def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
         context.close()
 
 
-@pytest.fixture(scope="session", params=["plain", "ugly"])
+@pytest.fixture(scope="module", params=["plain", "ugly"])
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, chromium: Browser) -> Iterator[tuple[str, list[str]]]:
     """(origin, every page's path)."""
     path: Path = tmp_path_factory.mktemp("browser") / "hub.db"
