@@ -151,12 +151,12 @@ async def test_a_section_with_another_name_comes_with_the_stream_and_its_tasks_b
     assert {ref.partition(":")[0] for ref in await ledger.stale()} == {"task"}, "the section's own record has the name that is shown"
 
 
-async def test_a_deleted_project_is_said_to_be_gone_by_its_stream(ledger: Ledger) -> None:
+async def test_the_stream_of_a_deleted_project_ends_and_whether_it_is_gone_is_asked_by_id(ledger: Ledger) -> None:
     project = ledger.busiest()
     inside = set(ledger.tasks_in(project))
     ledger.world.delete_project("asana", project.id)
     run = await ledger.run(STRUCTURE)
-    assert f"project:{project.id}" in run.gone
+    assert f"project:{project.id}" not in run.gone
     assert f"events:{project.id}" not in ledger.marks
     assert inside
 
