@@ -123,10 +123,6 @@ def add_slices(session: Session, pass_id: UUID, slices: Sequence[Slice], *, root
     return fresh
 
 
-def has_slices(session: Session, pass_id: UUID) -> bool:
-    return session.scalar(select(SyncSlice.key).where(SyncSlice.pass_id == pass_id).limit(1)) is not None
-
-
 def to_read(session: Session, pass_id: UUID) -> list[Position]:
     """The slices that are open, or failed in an earlier run."""
     found = session.scalars(
