@@ -45,12 +45,17 @@ app.add_typer(users.admin, name="admin")
 app.add_typer(users.log, name="audit")
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs one command and ends the process with its exit code."""
+def main() -> NoReturn:
+    """The program: takes the process over (signals, collector), runs one command and ends with its exit code."""
     signal.signal(signal.SIGTERM, _as_interrupt)
     collector.tune()
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command, having changed nothing of the process, and returns its exit code."""
     command = typer.main.get_command(app)
-    sys.exit(failures.guarded(lambda: command.main(args=None if arguments is None else list(arguments), prog_name="hub", standalone_mode=False)))
+    return failures.guarded(lambda: command.main(args=list(arguments), prog_name="hub", standalone_mode=False))
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

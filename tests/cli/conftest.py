@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
-from hub.cli import main
+from hub.cli import run as command
 from hub.sandbox import seed
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.server import Sandbox
@@ -37,21 +36,17 @@ def hub(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], sql
         monkeypatch.delenv(name)
     monkeypatch.setenv("HUB_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("HUB_SECRET_KEYS", new_key())
-    terminated = signal.getsignal(signal.SIGTERM)
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
 
     def run(*words: str, stdin: str = "") -> Said:
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(words)
+        code = command(words)
         said = capsys.readouterr()
-        assert isinstance(ended.value.code, int)
         assert "Traceback" not in said.out + said.err
-        return Said(ended.value.code, said.out, said.err)
+        return Said(code, said.out, said.err)
 
     yield run
-    signal.signal(signal.SIGTERM, terminated)
     structlog.reset_defaults()
     logging.getLogger().handlers[:] = handlers
     logging.getLogger().setLevel(level)

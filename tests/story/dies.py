@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
-from hub.cli import main
+from hub.cli import run
 
 
 def die_at(when: str, count: int) -> None:
@@ -40,4 +40,4 @@ def die_at(when: str, count: int) -> None:
 
 if __name__ == "__main__":
     die_at(sys.argv[1], int(sys.argv[2]))
-    main(sys.argv[3:])
+    sys.exit(run(sys.argv[3:]))
