@@ -15,6 +15,8 @@ from hub.delivery.sources import Source
 CATCH_UP = 250.0
 """Deliveries a second of what an endpoint catches up on."""
 BURST = 50.0
+ENOUGH = 1 - 1e-6
+"""What counts as one: waiting as long as was said must be enough, whatever was lost in rounding."""
 
 Key = UUID | int
 
@@ -30,7 +32,7 @@ class Pace:
         """Seconds until the next may go; 0: it goes now."""
         self.held = min(BURST, self.held + (clock - (clock if self.at is None else self.at)) * CATCH_UP)
         self.at = clock
-        if self.held >= 1:
+        if self.held >= ENOUGH:
             self.held -= 1
             return 0.0
         return (1 - self.held) / CATCH_UP
