@@ -18,8 +18,10 @@ from uuid import UUID
 import orjson
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, Uuid, create_engine, event
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import String, TypeDecorator
 
 BUSY_SECONDS = 30
 NAMING = {
@@ -54,6 +56,19 @@ JsonColumn = JSON().with_variant(JSONB(), "postgresql")
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {UUID: Uuid(), datetime: UtcDateTime(), dict[str, Any]: JsonColumn, list[Any]: JsonColumn}  # noqa: RUF012  SQLAlchemy's own protocol
+
+
+class fold(GenericFunction[str]):
+    """``fold(text)`` in SQL: made ready for a comparison that ignores case. SQLite's own lower() knows ASCII only, so its connections are given a
+    function of this name; PostgreSQL's follows the database's locale."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(fold, "postgresql")
+def _lower(element: fold, compiler: Any, **options: Any) -> str:
+    return f"lower({compiler.process(element.clauses, **options)})"
 
 
 def dump_json(value: Any) -> str:
@@ -94,7 +109,7 @@ READ_PRAGMAS = (*PRAGMAS, "query_only=ON")
 
 def _prepare_sqlite(pragmas: Sequence[str], connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late; ours is in _begin_sqlite
-    connection.create_function("fold", 1, _fold, deterministic=True)  # SQLite's own lower() knows ASCII only
+    connection.create_function("fold", 1, _fold, deterministic=True)
     for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 

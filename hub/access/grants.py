@@ -1,4 +1,5 @@
-"""Giving and taking grants. A target is written as in ``--scope``: ``all``, ``tool:NAME``, ``project:ID``, ``container:ID``, ``team:ID``."""
+"""Giving and taking grants. A target is written as in ``--scope``: ``all``, ``tool:NAME``, ``project:ID``, ``container:ID``, ``team:ID``,
+``portfolio:ID``."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from hub.access.keys import Role
-from hub.access.scope import ALL, BOUND, CONTAINER, PROJECT, TEAM, TOOL
-from hub.models import Connection, Container, Grant, Project, Team
+from hub.access.scope import ALL, BOUND, CONTAINER, PORTFOLIO, PROJECT, TEAM, TOOL
+from hub.models import Connection, Container, Grant, Portfolio, Project, Team
 
-CHOICES = "all (whatever is not private), tool:NAME, container:ID, project:ID or team:ID"
+CHOICES = "all (whatever is not private), tool:NAME, container:ID, project:ID, team:ID or portfolio:ID"
 NEEDED = f"a key or person with the role viewer or consumer sees only what is granted: say what that is with {CHOICES}"
-ROWS: dict[str, Any] = {CONTAINER: Container, PROJECT: Project, TEAM: Team}
+ROWS: dict[str, Any] = {CONTAINER: Container, PROJECT: Project, TEAM: Team, PORTFOLIO: Portfolio}
 MOST = 500
 """Grants of one subject."""
 

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
+from hub.access.belonging import projects_of
 from hub.access.keys import Role
 from hub.access.teams import teams_of
 from hub.access.who import Who
-from hub.models import SHARED, ApiKey, Assignment, Connection, Container, Grant, Identity, Project, Status, Task, TaskProject, Team, User
+from hub.models import SHARED, ApiKey, Assignment, Connection, Container, Grant, Identity, Portfolio, Project, Status, Task, TaskProject, Team, User
 
 BOUND = frozenset({Role.VIEWER, Role.CONSUMER})
 """Roles that see only what was granted."""
-ALL, TOOL, CONTAINER, PROJECT, TEAM = "all", "tool", "container", "project", "team"
+ALL, TOOL, CONTAINER, PROJECT, TEAM, PORTFOLIO = "all", "tool", "container", "project", "team", "portfolio"
 PART = 500
 """Ids in one statement."""
 
@@ -39,9 +40,13 @@ class Ground:
     def project(self, of: Any) -> ColumnElement[bool]:
         """Whether a row of ``Project`` is seen."""
         ways = []
-        if self.opened or TOOL in self.kinds:
-            open_ = and_(of.private.is_(False), or_(of.container_id.is_(None), of.container_id.in_(_open_containers())))
-            ways.append(open_ if self.opened else and_(open_, of.connection_id.in_(self._connections())))
+        open_ = and_(of.private.is_(False), or_(of.container_id.is_(None), of.container_id.in_(_open_containers())))
+        if self.opened:
+            ways.append(open_)
+        elif TOOL in self.kinds:
+            ways.append(and_(open_, of.connection_id.in_(self._connections())))
+        if PORTFOLIO in self.kinds:
+            ways.append(and_(open_, of.id.in_(projects_of(self._granted(PORTFOLIO)))))
         if self.kinds & {CONTAINER, TEAM}:
             ways.append(and_(of.private.is_(False), of.container_id.in_(self._below())))
         if PROJECT in self.kinds:
@@ -85,6 +90,24 @@ class Ground:
         return select(found.c.id)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Within:
+    """A reader's own choice: only what belongs to these portfolios. It gives nothing that the other grounds do not."""
+
+    portfolios: tuple[UUID, ...]
+    opened = False
+
+    def project(self, of: Any) -> ColumnElement[bool]:
+        chosen = select(Portfolio.id).where(Portfolio.id.in_(self.portfolios))
+        return cast(ColumnElement[bool], of.id.in_(projects_of(chosen)))
+
+    def container(self, _of: Any) -> ColumnElement[bool]:
+        return false()
+
+    def whole(self, _connection_id: Any) -> ColumnElement[bool]:
+        return false()
+
+
 def in_force() -> ColumnElement[bool]:
     return and_(Grant.revoked_at.is_(None), Grant.enabled.is_(True))
 
@@ -101,11 +124,25 @@ def _open_containers() -> Select[Any]:
 class Scope:
     """A row is seen if every ground lets it be seen; without grounds all are. Each method gives conditions for a WHERE, none where all is seen."""
 
-    grounds: tuple[Ground, ...] = ()
+    grounds: tuple[Ground | Within, ...] = ()
 
     @property
     def everything(self) -> bool:
         return not self.grounds
+
+    @property
+    def bounded(self) -> bool:
+        """Whether somebody else set bounds, and not only the reader."""
+        return any(isinstance(ground, Ground) for ground in self.grounds)
+
+    @property
+    def given(self) -> Scope:
+        """Without what the reader chose."""
+        return Scope(tuple(ground for ground in self.grounds if isinstance(ground, Ground)))
+
+    def within(self, portfolios: Collection[UUID]) -> Scope:
+        """The same, narrowed to what belongs to these portfolios; none: not narrowed."""
+        return Scope((*self.grounds, Within(tuple(portfolios)))) if portfolios else self
 
     def projects(self, of: Any = Project) -> list[ColumnElement[bool]]:
         return [ground.project(of) for ground in self.grounds]

@@ -20,7 +20,7 @@ from hub.api.problems import Problem
 from hub.db import Database
 from hub.jobs.base import Jobs
 from hub.portfolio.reach import Day, Reach, reach
-from hub.portfolio.tasks import Concerned
+from hub.portfolio.tasks import Chosen, Concerned
 from hub.settings import Settings
 from hub.sync import contact
 from hub.vault import Vault
@@ -57,10 +57,11 @@ class Hub:
         seen = self.scope(session)
         if asked is None:
             return reach(session, scope=seen)
+        portfolios = asked.portfolio_id if isinstance(asked, Chosen) else ()
         if asked.tool and (unknown := set(asked.tool) - set(contact.tools())):
             problem = f"no such tool: {', '.join(sorted(unknown))[:100]}; there are {', '.join(contact.tools())}"
             raise Problem(400, "invalid_parameter", problem, errors=[("query/tool", problem)])
-        return reach(session, tools=set(asked.tool), connection_ids=set(asked.connection_id), scope=seen)
+        return reach(session, tools=set(asked.tool), connection_ids=set(asked.connection_id), portfolio_ids=set(portfolios), scope=seen)
 
     def reach_of(self, session: Session, connection_id: UUID) -> Reach:
         """One connection; a problem if there is none of that id."""

@@ -18,7 +18,7 @@ from hub.api.paging import Paging, Zoned
 from hub.api.problems import not_found
 from hub.portfolio import containers, people, projects, rollup
 from hub.portfolio.reach import meta
-from hub.portfolio.tasks import EARLIEST, Concerned
+from hub.portfolio.tasks import EARLIEST, Chosen
 
 router = APIRouter(tags=["portfolio"])
 
@@ -139,7 +139,7 @@ class PersonShape(BaseModel):
     overdue_tasks: int
 
 
-class PortfolioQuery(Concerned, Zoned):
+class PortfolioQuery(Chosen, Zoned):
     since: date | None = Field(None, ge=EARLIEST.date(), description="slips since this day; else since the policy's number of days ago")
 
 

@@ -19,7 +19,7 @@ from hub.api.problems import not_found
 from hub.api.tasks import AssigneeShape
 from hub.portfolio import board, changes, definitions, flow, history, tasks, workload
 from hub.portfolio.reach import meta
-from hub.portfolio.tasks import EARLIEST, Concerned
+from hub.portfolio.tasks import EARLIEST, Chosen
 from hub.portfolio.triage import triage
 
 router = APIRouter(tags=["views"])
@@ -205,17 +205,17 @@ class BoardQuery(Zoned):
     limit: int = Field(100, ge=1, le=1000, description="cards a column")
 
 
-class WorkloadQuery(Concerned, Zoned):
+class WorkloadQuery(Chosen, Zoned):
     first: Past | None = Field(None, alias="from", description="a day of the first week; else today")
     weeks: int = Field(6, ge=1, le=26, description="how many weeks")
 
 
-class FlowQuery(Concerned, Zoned):
+class FlowQuery(Chosen, Zoned):
     project_id: list[UUID] = Field([], description="tasks at home there; repeatable")
     weeks: int = Field(12, ge=1, le=104, description="how many weeks, the present one included")
 
 
-class AgingQuery(Concerned, Zoned):
+class AgingQuery(Chosen, Zoned):
     project_id: list[UUID] = Field([], description="tasks at home there; repeatable")
     limit: int = Field(25, ge=1, le=1000, description="how many")
 
@@ -224,7 +224,7 @@ class ChangesQuery(changes.ChangesFilter, Paging, Zoned):
     since: Past | None = Field(None, description="the first day; else seven days ago")
 
 
-class SummaryQuery(Concerned, Zoned):
+class SummaryQuery(Chosen, Zoned):
     since: Past | None = Field(None, description="the first day; else seven days ago")
 
 

@@ -23,6 +23,7 @@ from hub.models.portfolio import (
     TaskProject,
     Team,
 )
+from hub.models.portfolios import Portfolio, PortfolioProject, PortfolioRule
 from hub.models.sync import Coverage, FamiliarPage, Incident, Mark, Missing, Seen, SyncPass, SyncRun, SyncSlice
 from hub.models.views import DUE_MOVED, FINISHED, MILESTONE, STATUS_MOVED
 
@@ -59,6 +60,9 @@ __all__ = [
     "Missing",
     "Parked",
     "Policy",
+    "Portfolio",
+    "PortfolioProject",
+    "PortfolioRule",
     "Project",
     "Raw",
     "Replay",

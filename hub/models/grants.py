@@ -17,7 +17,7 @@ class Grant(Base):
 
     subject_kind: user, key (``subject_id``), role (``subject_role``), members (of the vendor team ``subject_id``: everybody of ours whose e-mail
     address one of its active members has). target_kind: all (whatever is not private in its tool), tool (``target_name``), container, project, team
-    (``target_id``: the team's own part of the tree). ``enabled`` false: a rule that an admin has not turned on."""
+    (``target_id``: the team's own part of the tree), portfolio (the PMO's own). ``enabled`` false: a rule that an admin has not turned on."""
 
     __tablename__ = "grant"
 

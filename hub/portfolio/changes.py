@@ -19,7 +19,7 @@ from hub.portfolio.history import AT, since
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.moments import json_date, json_uuid, only
 from hub.portfolio.reach import Day, Reach
-from hub.portfolio.tasks import SETTLED, Concerned, Text, present
+from hub.portfolio.tasks import SETTLED, Chosen, Text, present
 from hub.portfolio.triage import triage
 
 Shape = dict[str, Any]
@@ -41,7 +41,7 @@ NAMED: tuple[tuple[Any, Any], ...] = (
 PLACES = ("project_id", "memberships", "section_id", "parent_id", "depends_on")
 
 
-class ChangesFilter(Concerned):
+class ChangesFilter(Chosen):
     """Filters of changes."""
 
     project_id: list[UUID] = Param([], description="tasks at home there, and the project itself; repeatable")

@@ -17,7 +17,7 @@ from hub.models import Connection, Dependency, Task
 from hub.portfolio.conditions import holds_up
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Reach
-from hub.portfolio.tasks import Concerned, live, open_
+from hub.portfolio.tasks import Chosen, live, open_
 
 Shape = dict[str, Any]
 BEFORE, AFTER = aliased(Task), aliased(Task)
@@ -26,7 +26,7 @@ MINUTES_A_DAY = 24 * 60
 ORDER = Keyset((("successor_id", Dependency.successor_id, UUID), ("predecessor_id", Dependency.predecessor_id, UUID)))
 
 
-class DependencyFilter(Concerned):
+class DependencyFilter(Chosen):
     """Filters of dependencies."""
 
     project_id: list[UUID] = Field([], description="one of the two tasks has its home there; repeatable")

@@ -1,7 +1,4 @@
-"""``fold(text)`` in SQL: text made ready for a comparison that ignores case, beyond ASCII too.
-
-SQLite's own lower() knows ASCII only; ``hub.db`` gives its connections a function ``fold``. PostgreSQL's lower() follows the database's locale.
-"""
+"""Whether a text holds another, whatever the case, beyond ASCII too (``hub.db.fold``)."""
 
 from __future__ import annotations
 
@@ -12,15 +9,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import String
 
-
-class fold(GenericFunction[str]):
-    type = String()
-    inherit_cache = True
-
-
-@compiles(fold, "postgresql")
-def _lower(element: fold, compiler: Any, **options: Any) -> str:
-    return f"lower({compiler.process(element.clauses, **options)})"
+from hub.db import fold
 
 
 class _Place(GenericFunction[Any]):

@@ -15,7 +15,7 @@ from hub.models import Assignment, Identity, Task
 from hub.portfolio.fold import holds
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Reach
-from hub.portfolio.tasks import SETTLED, Concerned, Text, live, overdue
+from hub.portfolio.tasks import SETTLED, Chosen, Text, live, overdue
 
 Shape = dict[str, Any]
 PLAIN = ("id", "connection_id", "external_id", "name", "email", "active", "guest", "agent", "person_id")
@@ -28,7 +28,7 @@ ORDER = Keyset(
 )
 
 
-class PeopleFilter(Concerned):
+class PeopleFilter(Chosen):
     """Filters of people."""
 
     active: bool | None = Field(None, description="whether the tool lets them in")

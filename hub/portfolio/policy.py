@@ -1,4 +1,6 @@
 """What the PMO decided, read and written: tolerances, rules, the calendar of work, people's time. Where nothing was decided, the defaults here hold.
+A portfolio may have a policy of its own, which stands for the whole of everybody's; what lies below it has the same unless it has one too. Triage and
+people's time are everybody's.
 
 Stored is only what was set, so that a later release may choose a better default for the rest.
 """
@@ -15,7 +17,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from hub.models import Capacity, Holiday, TimeOff, TriageRule
+from hub.models import Capacity, Holiday, Portfolio, TimeOff, TriageRule
 from hub.models import Policy as Row
 from hub.portfolio.workdays import Workdays
 
@@ -171,16 +173,26 @@ class Decided(Strict):
     changed_at: datetime | None
 
 
-def load(session: Session) -> Policy:
+def key_of(session: Session, portfolio_id: UUID) -> str:
+    """The key of the policy that holds for a portfolio: its own, else that of the nearest one above it that has one, else everybody's."""
+    parents: dict[UUID, UUID | None] = {key: parent for key, parent in session.execute(select(Portfolio.id, Portfolio.parent_id))}  # noqa: C416  to the type checker a row is no pair
+    keys = set(session.scalars(select(Row.key)))
+    at: UUID | None = portfolio_id
+    while at is not None and str(at) not in keys:
+        at = parents.pop(at, None)  # taken out: a circle ends
+    return DEFAULT if at is None else str(at)
+
+
+def load(session: Session, key: str = DEFAULT) -> Policy:
     """The tolerances and rules that hold; one statement."""
-    found = session.execute(select(Row.settings).where(Row.key == DEFAULT)).scalar()
+    found = session.execute(select(Row.settings).where(Row.key == key)).scalar()
     return Policy.model_validate(found or {})
 
 
-def calendar(session: Session) -> Calendar:
+def calendar(session: Session, key: str = DEFAULT) -> Calendar:
     """The calendar that holds, with everybody's own hours; a fixed number of statements."""
-    found = session.execute(select(Row.calendar).where(Row.key == DEFAULT)).scalar()
-    days = session.execute(select(Holiday.day, Holiday.name).where(Holiday.policy_key == DEFAULT).order_by(Holiday.day)).mappings()
+    found = session.execute(select(Row.calendar).where(Row.key == key)).scalar()
+    days = session.execute(select(Holiday.day, Holiday.name).where(Holiday.policy_key == key).order_by(Holiday.day)).mappings()
     people = session.execute(select(Capacity.person_id, Capacity.minutes_a_day, Capacity.working_days).order_by(Capacity.person_id)).mappings()
     away = select(TimeOff.person_id, TimeOff.first_on, TimeOff.last_on, TimeOff.note).order_by(TimeOff.first_on, TimeOff.person_id, TimeOff.id)
     beside = {"holidays": [*days], "people": [*people], "time_off": [*session.execute(away).mappings()]}
@@ -192,11 +204,11 @@ def triage_rules(session: Session) -> tuple[TriageRuleShape, ...]:
     return tuple(TriageRuleShape.model_validate(dict(row)) for row in rows)
 
 
-def decided(session: Session) -> Decided:
-    row = session.get(Row, DEFAULT)
+def decided(session: Session, key: str = DEFAULT) -> Decided:
+    row = session.get(Row, key)
     return Decided(
-        policy=load(session).complete(),
-        calendar=calendar(session),
+        policy=load(session, key).complete(),
+        calendar=calendar(session, key),
         triage_rules=triage_rules(session),
         version=row.version if row else 0,
         changed_at=row.changed_at if row else None,
@@ -211,21 +223,25 @@ def save(
     calendar: Calendar | None = None,
     triage_rules: Sequence[TriageRuleShape] | None = None,
     version: int | None = None,
+    key: str = DEFAULT,
 ) -> None:
     """Replaces the given parts, in the caller's transaction. ``version``: the one that the change was made upon; raises Stale where it is
     no longer that."""
-    row = session.get(Row, DEFAULT, with_for_update=True)
+    row = session.get(Row, key, with_for_update=True)
     if version is not None and version != (row.version if row else 0):
         raise Stale
     if row is None:
-        row = Row(key=DEFAULT, settings={}, calendar={}, version=0)
+        row = Row(key=key, settings={}, calendar={}, version=0)
         session.add(row)
     row.version, row.changed_at = row.version + 1, now
     if policy is not None:
         row.settings = policy.model_dump(mode="json", exclude_unset=True)
     if calendar is not None:
         row.calendar = calendar.model_dump(mode="json", include={"working_days", "minutes_a_day"}, exclude_unset=True)
-        _replace(session, Holiday, [{"policy_key": DEFAULT, **each.model_dump()} for each in calendar.holidays])
+        session.execute(delete(Holiday).where(Holiday.policy_key == key))
+        if calendar.holidays:
+            session.execute(insert(Holiday), [{"policy_key": key, **each.model_dump()} for each in calendar.holidays])
+    if calendar is not None and key == DEFAULT:
         _replace(session, Capacity, [each.model_dump() for each in calendar.people])
         _replace(session, TimeOff, [{"id": uuid4(), **each.model_dump()} for each in calendar.time_off])
     if triage_rules is not None:

@@ -20,7 +20,7 @@ from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.rollup import health
 from hub.portfolio.tally import Tally, next_milestones, tallies, without_report
-from hub.portfolio.tasks import Archived, Concerned, Text
+from hub.portfolio.tasks import Archived, Chosen, Text
 from hub.portfolio.triage import UNSORTED, Triage, triage
 
 Shape = dict[str, Any]
@@ -41,7 +41,7 @@ class Sorted(StrEnum):
     UNSORTED = "unsorted"
 
 
-class ProjectFilter(Concerned):
+class ProjectFilter(Chosen):
     """Filters of projects; a filter given several times means any of its values."""
 
     container_id: list[UUID] = Field([], description="directly in this container; repeatable")
@@ -91,7 +91,7 @@ def shapes(session: Session, rows: Sequence[RowMapping], reached: Reach, day: Da
     if not rows:
         return []
     ids = [row["id"] for row in rows]
-    held = policy.load(session)
+    held = policy.load(session, reached.policy_key)
     first = day.today - timedelta(days=held.slip_days)
     counted = tallies(session, reached, day, held, first, projects=ids)
     ahead = next_milestones(session, reached, day.today, projects=ids)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from hub.access.scope import EVERYTHING, Scope
 from hub.models import Connection, Container, Coverage, Identity, Project, Status, Task
+from hub.portfolio import policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The connections concerned. ``partial``: there are others, whose rows must be left out. ``scope``: the rows of these that the reader sees."""
+    """The connections concerned. ``partial``: there are others, whose rows must be left out. ``scope``: the rows of these that the reader sees.
+    ``policy_key``: whose tolerances and calendar hold, the chosen portfolio's or everybody's."""
 
     connections: tuple[Any, ...]
     partial: bool
     scope: Scope = EVERYTHING
+    policy_key: str = "default"
 
     @property
     def tools(self) -> dict[UUID, str]:
@@ -99,9 +102,17 @@ class Reach:
         return max(self.history.values(), default=None)
 
 
-def reach(session: Session, *, tools: Collection[str] = (), connection_ids: Collection[UUID] = (), scope: Scope = EVERYTHING) -> Reach:
+def reach(
+    session: Session,
+    *,
+    tools: Collection[str] = (),
+    connection_ids: Collection[UUID] = (),
+    portfolio_ids: Collection[UUID] = (),
+    scope: Scope = EVERYTHING,
+) -> Reach:
     """The connections of these tools and ids (none given: all), removed ones left out. ``scope``: what the reader sees (``access.scope``). Without
-    it all is seen: whoever asks for somebody gives theirs."""
+    it all is seen: whoever asks for somebody gives theirs. ``portfolio_ids``: of this only what belongs to these."""
+    scope = scope.within(portfolio_ids)
     columns = (Connection.id, Connection.tool, Connection.name, Connection.state, Connection.last_synced_at, Connection.history_from)
     every = session.execute(select(*columns).where(*scope.connections()).order_by(Connection.tool, Connection.name)).all()
     meant = tuple(
@@ -109,7 +120,8 @@ def reach(session: Session, *, tools: Collection[str] = (), connection_ids: Coll
         for connection in every
         if connection.state != "detached" and (not tools or connection.tool in tools) and (not connection_ids or connection.id in connection_ids)
     )
-    return Reach(meant, partial=len(meant) < len(every) or not scope.everything, scope=scope)
+    key = policy.key_of(session, next(iter(portfolio_ids))) if len(portfolio_ids) == 1 else policy.DEFAULT
+    return Reach(meant, partial=len(meant) < len(every) or not scope.everything, scope=scope, policy_key=key)
 
 
 def meta(session: Session, reached: Reach, day: Day, *, containers: Sequence[UUID] = ()) -> dict[str, Any]:
@@ -122,7 +134,7 @@ def meta(session: Session, reached: Reach, day: Day, *, containers: Sequence[UUI
         "coverage": _coverage(session, reached, containers, synced=as_of is not None),
         "timezone": day.zone.key,
         "history_from": max(history) if history and None not in history else None,
-        "scope": "all" if reached.scope.everything else "granted",
+        "scope": "granted" if reached.scope.bounded else "all",
     }
     return said
 

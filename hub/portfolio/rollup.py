@@ -46,7 +46,7 @@ def portfolio(session: Session, reached: Reach, day: Day, *, since: date | None 
     """Totals, tools and projects; the three agree, because tasks in no project have a line of their own in each tool. Once somebody decided
     which projects count, all three hold only what is in, and ``triage`` says how many are not sorted yet. ``since``: slips since that day,
     else the policy's."""
-    held, sorting = policy.load(session), triage(session, reached)
+    held, sorting = policy.load(session, reached.policy_key), triage(session, reached)
     first = since or day.today - timedelta(days=held.slip_days)
     projects = _projects(session, reached, sorting)
     counted = tallies(session, reached, day, held, first)

@@ -60,7 +60,13 @@ class Concerned(BaseModel):
     connection_id: list[UUID] = Field([], description="the connection; repeatable")
 
 
-class MilestoneFilter(Concerned):
+class Chosen(Concerned):
+    """Filters of what belongs to projects: a portfolio narrows them too."""
+
+    portfolio_id: list[UUID] = Field([], description="what belongs to this portfolio of the PMO's own, or to one below it; repeatable")
+
+
+class MilestoneFilter(Chosen):
     """Filters of milestones, and of tasks. Different filters narrow each other; a filter given several times means any of its values."""
 
     project_id: list[UUID] = Field([], description="any project the task is in, its home or another; repeatable")

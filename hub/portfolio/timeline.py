@@ -17,7 +17,7 @@ from connectors.records import TaskKind
 from hub.models import Project, Task
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Reach
-from hub.portfolio.tasks import Concerned, in_projects, live, overdue
+from hub.portfolio.tasks import Chosen, in_projects, live, overdue
 
 Shape = dict[str, Any]
 NOWHERE = UUID(int=0)
@@ -45,7 +45,7 @@ SHOWN = (
 )
 
 
-class TimelineFilter(Concerned):
+class TimelineFilter(Chosen):
     """Filters of the timeline."""
 
     project_id: list[UUID] = Field([], description="repeatable")

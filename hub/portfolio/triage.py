@@ -14,8 +14,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, case, func, literal, select, update
 from sqlalchemy.orm import Session
 
+from hub.access.belonging import pattern_of
+from hub.db import fold
 from hub.models import Connection, Container, Project, Task
-from hub.portfolio.fold import fold
 from hub.portfolio.policy import RuleKind, TriageRuleShape, triage_rules
 from hub.portfolio.reach import Reach
 
@@ -43,7 +44,7 @@ class Triage:
 def triage(session: Session, reached: Reach | None = None) -> Triage:
     """Two statements. ``reached``: whoever reads does not learn that something was decided about what they do not see."""
     rules = triage_rules(session)
-    seen = [] if reached is None else reached.scope.projects()
+    seen = [] if reached is None else reached.scope.given.projects()
     by_hand = select(Project.id).where(Project.triage != UNSORTED, *seen).limit(1)
     return Triage(decided=bool(rules) or session.execute(by_hand).first() is not None, rules=rules)
 
@@ -69,5 +70,4 @@ def _fits(rule: TriageRuleShape) -> ColumnElement[bool]:
         below = select(Container.id).where(Container.id == UUID(rule.value)).cte(recursive=True)
         below = below.union(select(Container.id).join(below, Container.parent_id == below.c.id))
         return Project.container_id.in_(select(below.c.id))
-    escaped = rule.value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-    return fold(Project.name).like(fold(literal(escaped)), escape="\\")
+    return fold(Project.name).like(fold(literal(pattern_of(rule.value))), escape="\\")

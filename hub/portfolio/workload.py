@@ -45,7 +45,7 @@ def workload(session: Session, reached: Reach, day: Day, *, first: date | None =
     estimate (unestimated; milestones left out). ``assignee`` null is what nobody has. Only projects that count."""
     begin = week_start(first or day.today)
     begins = [begin + WEEK * step for step in range(weeks)]
-    calendar = policy.calendar(session)
+    calendar = policy.calendar(session, reached.policy_key)
     shares = calendar.workdays().spread(begins)
     rows = session.execute(_grouped(session, reached, begins[-1] + WEEK - DAY)).all()
     users, teams = _assignees(session, {row[0] for row in rows if row[0]})

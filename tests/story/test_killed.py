@@ -161,6 +161,7 @@ def test_an_interrupted_sync_says_so_and_leaves_everything_in_order(stage: Stage
         stage.connect(tool)
     process = begin(stage, "sync")
     until(lambda: stage.sandbox.log.count >= 25, process)
+    stage.knobs.latency = 1.0  # it must not be done before it hears us
     process.send_signal(number)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
