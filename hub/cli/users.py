@@ -66,7 +66,7 @@ def reset(email: Email, as_json: Annotated[bool, typer.Option("--json", help="on
 
 
 @app.command("link")
-def link(email: Email) -> None:
+def link_user(email: Email) -> None:
     """Let the log-in provider's person with this address take over this one; from then on their groups decide, and their password is gone."""
     with house.opened() as hub, hub.database.writing() as session:
         if hub.settings.oidc_missing:

@@ -48,7 +48,7 @@ def told(claims: Mapping[str, Any], issuer: str, groups_claim: str, *, trust_ema
     """The person that the claims describe. An address counts when the provider says it is verified (some say it as a word), or, if the operator
     trusts its addresses, when it says nothing of that; one that it calls unverified never does."""
     email, verified = claims.get("email"), claims.get("email_verified")
-    good = verified in (True, "true") or (trust_email and verified is None)
+    good = verified is True or verified == "true" or (trust_email and verified is None)
     named = (claims.get("name"), claims.get("preferred_username"), str(email).partition("@")[0])
     names = (" ".join("".join(char if char.isprintable() else " " for char in each).split()) for each in named if isinstance(each, str))
     name = next((each for each in names if each), "Somebody")

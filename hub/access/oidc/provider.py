@@ -11,7 +11,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property, partial
+from functools import cache, partial
 from threading import BoundedSemaphore, Lock
 from typing import Any
 from urllib.parse import quote_plus, urlsplit
@@ -165,11 +165,6 @@ class Provider:
 
     # -- the wire -------------------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _trust(self) -> ssl.SSLContext:
-        bundle = self.settings.ca_bundle
-        return httpx.create_ssl_context(ssl.create_default_context(cafile=bundle) if bundle else True)
-
     def _json(self, method: str, url: str, **options: Any) -> dict[str, Any]:
         """Calls from a thread that waits, like all who serve pages; the event loop is this call's own, so that a deadline can end it anywhere."""
         if not self._turns.acquire(timeout=QUEUE_SECONDS):
@@ -195,7 +190,7 @@ class Provider:
         try:
             with anyio.fail_after(self._seconds):
                 async with (
-                    httpx.AsyncClient(verify=self._trust, trust_env=False, proxy=proxy, timeout=self._seconds) as client,
+                    httpx.AsyncClient(verify=_trust(self.settings.ca_bundle), trust_env=False, proxy=proxy, timeout=self._seconds) as client,
                     client.stream(method, url, headers=asked, data=data) as answer,
                 ):
                     async for chunk in answer.aiter_raw():
@@ -207,6 +202,12 @@ class Provider:
             raise Refused(Reason.UNREACHABLE, f"the provider gave no complete answer within {self._seconds:g} seconds") from None
         except (httpx.TransportError, ssl.SSLError, OSError) as error:  # httpx's words may hold the address asked, but no secret of the question
             raise Refused(Reason.UNREACHABLE, f"the provider cannot be reached ({type(error).__name__})") from error
+
+
+@cache
+def _trust(ca_bundle: str | None) -> ssl.SSLContext:
+    """What certificates are judged by; costs some 20 ms, so once."""
+    return httpx.create_ssl_context(ssl.create_default_context(cafile=ca_bundle) if ca_bundle else True)
 
 
 def _refusal(status: int, found: Any) -> Refused:
