@@ -3,6 +3,7 @@ to another site, and nothing is changed by them but with a state and a cookie th
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -17,8 +18,10 @@ from hub.settings import is_loopback
 from hub.web.login import cookie_name, front, safe_next, secure, set_cookie, told
 
 CALLBACK = "/login/oidc/callback"
+OURS = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
+"""A cookie as we make it; whatever else is there was planted, and may be known to somebody."""
 LONGEST = {"state": 200, "code": 4_000, "error": 100, "iss": 2_000}
-AGAIN = "Go back to the log-in page and try again; if it stays so, tell an admin of this hub, who finds the reason in the audit log."
+AGAIN = "Go back to the log-in page and try again; if it stays so, tell an admin of this hub, who finds the reason in the hub's log."
 WORDS: dict[Reason, tuple[int, str, str]] = {
     Reason.STATE: (400, "Begin again", "This log-in was used already, took too long, or began in another browser. Go back to the log-in page."),
     Reason.CANCELLED: (403, "You were not logged in", "The log-in was cancelled at the provider, or it does not let you use this hub. Ask an admin."),
@@ -103,7 +106,7 @@ def _cookie(request: Request) -> str:
 
 def _browser(request: Request) -> str | None:
     found = request.cookies.get(_cookie(request))
-    return found if found and len(found) <= 100 and found.isascii() else None
+    return found if found and OURS.fullmatch(found) else None
 
 
 def _caller(request: Request) -> Caller:

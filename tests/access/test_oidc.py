@@ -347,6 +347,11 @@ def test_a_code_of_another_log_in_opens_nothing(database: Database, app: FastAPI
     assert why(database)[0] == "code_refused"
 
 
+def test_a_cookie_that_somebody_planted_is_not_built_upon(visitor: Browser) -> None:
+    visitor.cookies.set("hub_oidc", "known to a thief")
+    assert visitor("GET", "/login/oidc").headers["set-cookie"].partition(";")[0].removeprefix("hub_oidc=") != "known to a thief"
+
+
 def test_a_log_in_that_took_too_long_begins_again(database: Database, visitor: Browser, issuer: Issuer, clock: Clock) -> None:
     back = issuer.authorize(go(visitor))
     clock.advance(timedelta(minutes=10))

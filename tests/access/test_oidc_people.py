@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -13,12 +15,17 @@ from sqlalchemy import func, select
 from hub.access import entrance, keys, links, passwords, sessions, users
 from hub.access.entrance import Caller
 from hub.access.keys import Role
-from hub.access.oidc import pending, people
+from hub.access.oidc import flow, pending, people
+from hub.access.oidc.flow import Back, Sent
 from hub.access.oidc.people import Out, Person
+from hub.access.oidc.provider import Provider
 from hub.db import Database
 from hub.models import AdminLink, Audit, PendingLogin, User, UserIdentity, UserSession
+from hub.settings import Settings
 from tests.access.conftest import LIMITS, PASSWORD, person
+from tests.access.issuer import CLIENT, REDIRECT, SECRET, running
 from tests.api.builders import NOW
+from tests.api.conftest import Clock
 
 ISSUER = "https://login.example.org"
 
@@ -232,3 +239,24 @@ def test_a_log_in_on_its_way_comes_back_once_in_its_own_browser_in_time(database
         assert found.wanted == "/tasks"
     with database.writing() as session:
         assert pending.take(session, made, NOW) is None
+
+
+def test_two_first_log_ins_at_once_make_one_person(database: Database, clock: Clock) -> None:
+    with running(clock) as issuer:
+        settings = Settings(oidc_issuer=issuer.url, oidc_client_id=CLIENT, oidc_client_secret=SECRET, oidc_roles=(("*", "viewer"),))
+        provider, backs = Provider(settings, clock), []
+        for _ in range(4):
+            sent = flow.begin(database, provider, "/", Caller("192.0.2.1"), None, REDIRECT, clock())
+            assert isinstance(sent, Sent)
+            brought = dict(parse_qsl(urlsplit(issuer.authorize(sent.url)).query))
+            backs.append(Back(sent.browser, brought["state"], brought["code"]))
+
+        def finish(back: Back) -> flow.Entered | entrance.Wait:
+            return flow.finish(database, provider, back, Caller("192.0.2.1"), REDIRECT, clock(), LIMITS)
+
+        with ThreadPoolExecutor(4) as threads:
+            found = list(threads.map(finish, backs))
+    assert {type(each) for each in found} == {flow.Entered}
+    with database.reading() as session:
+        assert len(session.scalars(select(User)).all()) == 1
+    assert opened(database) == 4

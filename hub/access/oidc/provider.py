@@ -20,7 +20,7 @@ import anyio
 import httpx
 import orjson
 
-from hub import __version__
+from hub import __version__, log
 from hub.access.oidc.refusal import Reason, Refused
 from hub.settings import Settings, is_loopback
 
@@ -85,9 +85,13 @@ class Provider:
         except Refused as error:
             with self._lock:
                 self._failed = (self.now(), error)
+            if failed is None:
+                log.get("oidc").warning("the log-in provider cannot be used", reason=error.reason.value, detail=error.detail)
             raise
         with self._lock:
             self._metadata, self._failed = (self.now(), found), None
+        if failed is not None:
+            log.get("oidc").info("the log-in provider can be used again")
         return found
 
     def _read_metadata(self, document: Mapping[str, Any]) -> Metadata:
