@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 from starlette.middleware.gzip import GZipMiddleware
 
 from hub import __version__, delivery, log
+from hub.access.oidc.provider import Provider
 from hub.access.throttle import rates
 from hub.access.trail import Trail
 from hub.api import events, health, metrics, problems, routes
@@ -34,7 +35,7 @@ from hub.sync import bells, retention, runs
 from hub.sync.contact import Contact
 from hub.sync.engine import RETRY_AFTER, Engine
 from hub.vault import Vault
-from hub.web import docs, login, pages, people
+from hub.web import docs, login, oidc, pages, people
 from hub.web.safety import Safety
 
 Now = Callable[[], datetime]
@@ -63,7 +64,8 @@ def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs,
     app.add_middleware(Envelope)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
     problems.install(app)
-    login.install(app, login.Front(database, settings, now, pages.environment(), open_home=open_home))
+    provider = None if settings.oidc_missing else Provider(settings, now)
+    login.install(app, login.Front(database, settings, now, pages.environment(), open_home=open_home, provider=provider))
     app.include_router(routes.api())
     app.include_router(health.router)
     app.include_router(metrics.router)
@@ -71,6 +73,7 @@ def create_app(settings: Settings, database: Database, vault: Vault, jobs: Jobs,
         _receive(app, settings, database, vault, jobs, now)
     app.include_router(docs.router())
     app.include_router(people.router())
+    app.include_router(oidc.router())
     app.include_router(pages.router(settings, database, vault, jobs, now))
     app.mount("/static", pages.static(), name="static")
     return app

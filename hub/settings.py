@@ -23,6 +23,8 @@ class SettingsError(ValueError):
     """A setting cannot be used; the message says which, why and what to write instead."""
 
 
+ROLES = ("admin", "pmo", "viewer", "consumer")
+"""As ``access.keys.Role`` has them, which lies above this room."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -33,7 +35,9 @@ class Settings:
     ``tombstone_share``: largest share of a connection's tasks that one run may mark as deleted (0 to 1). ``webhook_allow``: networks that webhooks
     may reach although they are not public. ``retention_*``: how long events, attempts to deliver them and sync runs are kept. ``allowed_hosts``:
     names under which the hub may be called beside the public URL's; ``trusted_proxies``: networks whose X-Forwarded-* are believed. ``key_rate``:
-    calls a minute and API key, in each process."""
+    calls a minute and API key, in each process. ``oidc_roles``: (group at the log-in provider, role), of which the first that fits holds; ``*`` fits
+    everybody. ``oidc_trust_email``: the provider's e-mail addresses count as verified where it says nothing of that. ``local_login``: people may log
+    in with a password."""
 
     database_url: str = "sqlite:///hub.db"
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
@@ -44,6 +48,13 @@ class Settings:
     session_idle: timedelta = timedelta(hours=12)
     session_longest: timedelta = timedelta(days=14)
     key_rate: int = 6000
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: str | None = field(default=None, repr=False)
+    oidc_groups_claim: str = "groups"
+    oidc_roles: tuple[tuple[str, str], ...] = ()
+    oidc_trust_email: bool = False
+    local_login: bool = True
     sync_interval: timedelta = timedelta(minutes=2)
     structure_interval: timedelta = timedelta(minutes=15)
     sweep_interval: timedelta = timedelta(hours=24)
@@ -71,11 +82,17 @@ class Settings:
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.timezone)
 
+    @property
+    def oidc_missing(self) -> tuple[str, ...]:
+        """The variables without which nobody can log in by a provider; all three where none was meant."""
+        needed = {"HUB_OIDC_ISSUER": self.oidc_issuer, "HUB_OIDC_CLIENT_ID": self.oidc_client_id, "HUB_OIDC_ROLES": self.oidc_roles}
+        return tuple(name for name, value in needed.items() if not value)
+
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings in ``environ``; raises SettingsError."""
     defaults = Settings()
-    return Settings(
+    found = Settings(
         database_url=_database_url(_read(environ, "DATABASE_URL") or defaults.database_url),
         secret_keys=tuple(key.strip() for key in (_read(environ, "SECRET_KEYS") or "").split(",") if key.strip()),
         public_url=_public_url(_read(environ, "PUBLIC_URL")),
@@ -85,6 +102,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         session_idle=_duration(environ, "SESSION_IDLE", defaults.session_idle),
         session_longest=_duration(environ, "SESSION_LONGEST", defaults.session_longest),
         key_rate=_whole(environ, "KEY_RATE", defaults.key_rate),
+        oidc_issuer=_issuer(_read(environ, "OIDC_ISSUER")),
+        oidc_client_id=_read(environ, "OIDC_CLIENT_ID"),
+        oidc_client_secret=_read(environ, "OIDC_CLIENT_SECRET"),
+        oidc_groups_claim=_read(environ, "OIDC_GROUPS_CLAIM") or defaults.oidc_groups_claim,
+        oidc_roles=_roles(environ, "OIDC_ROLES"),
+        oidc_trust_email=_switch(environ, "OIDC_TRUST_EMAIL", defaults.oidc_trust_email),
+        local_login=_choice(environ, "LOCAL_LOGIN", "on", ("on", "off")) == "on",
         sync_interval=_duration(environ, "SYNC_INTERVAL", defaults.sync_interval),
         structure_interval=_duration(environ, "STRUCTURE_INTERVAL", defaults.structure_interval),
         sweep_interval=_duration(environ, "SWEEP_INTERVAL", defaults.sweep_interval),
@@ -103,6 +127,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         log_format=_choice(environ, "LOG_FORMAT", defaults.log_format, ("console", "json")),
         log_level=_choice(environ, "LOG_LEVEL", defaults.log_level, ("DEBUG", "INFO", "WARNING", "ERROR")),
     )
+    if not found.local_login and found.oidc_missing:
+        raise SettingsError(f"HUB_LOCAL_LOGIN=off, and nobody could log in otherwise: set {', '.join(found.oidc_missing)} too, or HUB_LOCAL_LOGIN=on")
+    return found
 
 
 def _read(environ: Mapping[str, str], name: str) -> str | None:
@@ -131,23 +158,54 @@ def _public_url(text: str | None) -> str | None:
     """Without its last slash."""
     if text is None:
         return None
-    wrong = f"HUB_PUBLIC_URL={text} is not an address for others to call: write https://HOST, or http://127.0.0.1:PORT for trying out"
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as error:
-        raise SettingsError(wrong) from error
-    odd = not text.isascii() or not text.isprintable() or any(char in text for char in " ?#@\\")
-    if odd or not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
-        raise SettingsError(wrong)
+    if not _is_safe_address(text):
+        raise SettingsError(
+            f"HUB_PUBLIC_URL={text} is not an address for others to call: write https://HOST, or http://127.0.0.1:PORT for trying out"
+        )
     return text.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def _is_safe_address(text: str) -> bool:
+    """https, or http on this machine; host and path, nothing else."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    odd = not text.isascii() or not text.isprintable() or any(char in text for char in " ?#@\\")
+    return not odd and bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or address is this machine."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _issuer(text: str | None) -> str | None:
+    """To the letter: tokens name it, and a slash too many is another one."""
+    if text is None:
+        return None
+    if not _is_safe_address(text):
+        raise SettingsError(f"HUB_OIDC_ISSUER={text} is not a log-in provider's address: write https://HOST/..., to the letter as it gives it")
+    return text
+
+
+def _roles(environ: Mapping[str, str], name: str) -> tuple[tuple[str, str], ...]:
+    """Divided by commas, or by semicolons where there is one, because the names of some directories' groups hold commas."""
+    text = _read(environ, name) or ""
+    found = []
+    for part in text.split(";" if ";" in text else ","):
+        group, _, role = (each.strip() for each in part.rpartition("="))
+        if not part.strip():
+            continue
+        if not group or role not in ROLES:
+            example = "pmo-admins=admin,pmo=pmo,*=viewer"
+            raise SettingsError(f"HUB_{name}: {part.strip()} is not GROUP=ROLE: write {example}; the roles are {', '.join(ROLES)}")
+        found.append((group, role))
+    return tuple(found)
 
 
 def _bind(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:

@@ -32,7 +32,7 @@ PAGE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """kind: user, key, cli, link, guest, nobody. ``address``: where from, null at the command line."""
+    """kind: user, key, cli, link, provider (on the log-in provider's word), guest, nobody. ``address``: where from, null at the command line."""
 
     kind: str
     id: str | None

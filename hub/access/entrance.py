@@ -55,12 +55,12 @@ def log_in(database: Database, email: str, password: str, caller: Caller, now: d
         return Let(enter(session, held, caller, now, limits))
 
 
-def enter(session: Session, user: User, caller: Caller, now: datetime, limits: Limits) -> str:
-    """Opens a session and ends the browser's former one; returns its token."""
+def enter(session: Session, user: User, caller: Caller, now: datetime, limits: Limits, *, by: str = "password") -> str:
+    """Opens a session and ends the browser's former one; returns its token. ``by``: what they were known by."""
     if caller.former:
         sessions.end(session, caller.former, now)
     token = sessions.start(session, user, now, limits, address=caller.address, agent=caller.agent)
-    audit.add(session, Actor("user", str(user.id), caller.address), "login.succeeded", _named(user), now)
+    audit.add(session, Actor("user", str(user.id), caller.address), "login.succeeded", _named(user), now, after={"by": by})
     return token
 
 

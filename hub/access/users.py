@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from hub.access import sessions
 from hub.access.keys import Role
-from hub.models import ApiKey, Endpoint, User
+from hub.models import ApiKey, Endpoint, User, UserIdentity
 
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}\.[^@\s.]{1,60}")
+LINK_LASTS = timedelta(days=7)
 
 
 class UserProblem(ValueError):
@@ -48,15 +49,35 @@ def listed(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.folded_email)).all()
 
 
+def state(user: User) -> str:
+    """active, invited (has not chosen a password nor come in by the provider yet), disabled."""
+    return "disabled" if user.disabled_at else "active" if user.password_hash or user.last_login_at else "invited"
+
+
 def has_admin(session: Session) -> bool:
-    """Whether somebody can log in and let others in."""
+    """Whether somebody can log in, by password or provider, and let others in."""
     return _admins(session) > 0
 
 
 def _admins(session: Session, *, but: UUID | None = None) -> int:
-    able = (User.role == Role.ADMIN.value, User.disabled_at.is_(None), User.password_hash.is_not(None))
+    able = (User.role == Role.ADMIN.value, User.disabled_at.is_(None), _comes_in())
     others = () if but is None else (User.id != but,)
     return session.execute(select(func.count()).where(*able, *others)).scalar_one()
+
+
+def _comes_in() -> ColumnElement[bool]:
+    vouched_for = select(UserIdentity.user_id).where(UserIdentity.user_id == User.id).exists()
+    return or_(User.password_hash.is_not(None), vouched_for)
+
+
+def is_vouched_for(session: Session, user: User) -> bool:
+    """Whether the log-in provider decides on this person: by their groups, not by a password of the hub's own."""
+    return session.scalar(select(UserIdentity.subject).where(UserIdentity.user_id == user.id).limit(1)) is not None
+
+
+def open_for_provider(user: User, now: datetime) -> None:
+    """For some days the provider's log-in with this person's address is joined to them, once."""
+    user.link_until = now + LINK_LASTS
 
 
 def set_password(session: Session, user: User, password_hash: str, now: datetime, *, keep: str | None = None) -> None:
@@ -69,6 +90,11 @@ def set_role(session: Session, user: User, role: Role, now: datetime) -> None:
     """Ends the person's sessions, so that no page of the former role stays open. Raises UserProblem for the last admin."""
     if role is not Role.ADMIN:
         _not_the_last(session, user)
+    put_role(session, user, role, now)
+
+
+def put_role(session: Session, user: User, role: Role, now: datetime) -> None:
+    """The same, be it the last admin."""
     user.role = role.value
     sessions.revoke_all(session, user.id, now)
 
@@ -91,6 +117,6 @@ def enable(user: User) -> None:
 
 
 def _not_the_last(session: Session, user: User) -> None:
-    able = user.role == Role.ADMIN.value and user.disabled_at is None and user.password_hash is not None
-    if able and _admins(session, but=user.id) == 0:
+    able = select(User.id).where(User.id == user.id, User.role == Role.ADMIN.value, User.disabled_at.is_(None), _comes_in())
+    if session.scalar(able) is not None and _admins(session, but=user.id) == 0:
         raise UserProblem("This is the last admin: make somebody else one first.")

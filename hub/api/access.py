@@ -33,7 +33,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class UserShape(BaseModel):
-    """``state``: active, invited (has not chosen a password yet), disabled."""
+    """``state``: active, invited (has not chosen a password nor come in by the log-in provider yet), disabled."""
 
     id: UUID
     email: str
@@ -116,10 +116,11 @@ class UserAnswer(BaseModel):
 
 
 class NewUserAnswer(BaseModel):
-    """``setup_path``: where the person chooses a password, once, within a day; shown this once."""
+    """``setup_path``: where the person chooses a password, once, within a day; shown this once. Null where people log in by the provider only: their
+    first log-in there with this verified address, within a week, is joined to them."""
 
     data: UserShape
-    setup_path: str
+    setup_path: str | None
 
 
 class KeysAnswer(BaseModel):
@@ -164,9 +165,11 @@ def create_user(request: Request, hub: HubHere, asked: NewUser) -> Response:
             made = users.add(session, asked.email, asked.name, asked.role, hub.now())
         except UserProblem as error:
             raise Problem(409, "user_not_added", str(error)) from error
-        token = links.make(session, hub.now(), user_id=made.id)
+        path = f"/setup/{links.make(session, hub.now(), user_id=made.id)}" if hub.settings.local_login else None
+        if path is None:
+            users.open_for_provider(made, hub.now())
         audit.add(session, _by(request), "user.created", f"user:{made.id}", hub.now(), after={"role": made.role})
-        return _json({"data": _user(made), "setup_path": f"/setup/{token}"}, 201)
+        return _json({"data": _user(made), "setup_path": path}, 201)
 
 
 @router.patch("/users/{user_id}", summary="Change a person's role, or shut them out", response_model=UserAnswer)
@@ -200,8 +203,7 @@ def _change(session: Session, user: User, asked: UserChange, now: datetime) -> t
 
 
 def _user(row: User) -> dict[str, Any]:
-    state = "disabled" if row.disabled_at else "active" if row.password_hash else "invited"
-    return {name: state if name == "state" else getattr(row, name) for name in UserShape.model_fields}
+    return {name: users.state(row) if name == "state" else getattr(row, name) for name in UserShape.model_fields}
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="an API key
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hub"'}
 
 
-def _within(wait: int) -> None:
+def within(wait: int) -> None:
+    """Raises 429 where somebody has to wait."""
     if wait:
         raise Problem(429, "too_many_requests", f"too many calls: wait {wait} s", headers={"Retry-After": str(wait)})
 
@@ -37,7 +38,7 @@ def known_key(request: Request, hub: HubHere, after: BackgroundTasks, _documente
         raise Problem(401, "unauthorized", "send an API key: Authorization: Bearer hub_...", headers=CHALLENGE)
     now, address = hub.now(), request.client.host if request.client else ""
     rates: Rates = request.app.state.rates
-    _within(max(rates.failures.wait(address, now, count=False), rates.addresses.wait(address, now)))
+    within(max(rates.failures.wait(address, now, count=False), rates.addresses.wait(address, now)))
     with hub.database.reading() as session:
         key = keys.verify(session, text.strip(), now)
     if key is None:
@@ -46,7 +47,7 @@ def known_key(request: Request, hub: HubHere, after: BackgroundTasks, _documente
         refused = {"WWW-Authenticate": 'Bearer realm="hub", error="invalid_token"'}
         raise Problem(401, "invalid_key", "this API key is unknown, expired or revoked", headers=refused)
     request.scope[WHO] = Who(None, key.id, key.name, Role(key.role), None)
-    _within(rates.keys.wait(key.prefix, now))
+    within(rates.keys.wait(key.prefix, now))
     if key.scope == keys.Scope.READ and request.method not in HARMLESS:
         raise Problem(403, "read_only_key", "this key may read only: hub key create makes one that may do more")
     if keys.use_is_due(key, now):

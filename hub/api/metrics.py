@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 from hub import events
 from hub.access import keys
 from hub.access.keys import Role
-from hub.api.door import CHALLENGE
+from hub.access.trail import REFUSED, WHO
+from hub.access.who import Who
+from hub.api.door import CHALLENGE, within
 from hub.api.hub import HubHere
 from hub.api.problems import Problem
 from hub.delivery import endpoints, retention
@@ -31,15 +33,21 @@ RECENT = timedelta(hours=24)
 
 
 def admin_or_here(request: Request, hub: HubHere) -> None:
-    """This machine itself, or an admin's key. What a proxy on this machine passes on does not come from here."""
+    """This machine itself, or an admin's key. What a proxy on this machine passes on does not come from here. Refusals are in the audit log,
+    throttled as wrong keys are anywhere."""
     direct = request.client is not None and request.client.host in LOOPBACK and not any(name in request.headers for name in PASSED_ON)
     if direct and "authorization" not in request.headers:
         return
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    address, failures = request.client.host if request.client else "", request.app.state.rates.failures
+    within(failures.wait(address, hub.now(), count=False))
     with hub.database.reading() as session:
         key = keys.verify(session, text.strip(), hub.now()) if scheme.lower() == "bearer" else None
     if key is None:
+        failures.wait(address, hub.now())
+        request.scope[REFUSED] = keys.prefix_of(text.strip())
         raise Problem(401, "unauthorized", "send an admin's API key: Authorization: Bearer hub_...", headers=CHALLENGE)
+    request.scope[WHO] = Who(None, key.id, key.name, Role(key.role), None)
     if key.role != Role.ADMIN.value:
         raise Problem(403, "forbidden", f"this needs a key with the role admin; this one is {key.role}")
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from connectors.errors import ConnectorError
 from connectors.records import StatusCategory
 from hub import connections, migrate
+from hub.access import users
 from hub.cli import failures, house, show
 from hub.cli.house import House
 from hub.connections import ConnectionProblem
@@ -70,6 +71,7 @@ def look(hub: House, *, network: bool) -> Iterator[Finding]:
     yield Finding(OK, "settings", f"database {_where(hub)}, time zone {hub.settings.timezone}, polls every {hub.settings.sync_interval} at the most")
     yield _key(hub)
     yield Finding(OK, "database", f"version {migrate.newest()}, {hub.database.dialect}")
+    yield from _login(hub, network=network)
     with hub.database.reading() as session:
         rows = session.scalars(select(Connection).where(Connection.state != "detached").order_by(Connection.name)).all()
         for connection in rows:
@@ -95,6 +97,40 @@ def _key(hub: House) -> Finding:
     except VaultError as error:
         return Finding(ACT, "key", str(error))
     return Finding(OK, "key", "the key that opens the stored tokens is at hand")
+
+
+def _login(hub: House, *, network: bool) -> Iterator[Finding]:
+    """How people get in, and whether anybody can let others in."""
+    chosen, missing = hub.settings, hub.settings.oidc_missing
+    secret = chosen.oidc_client_secret is not None
+    if missing and (len(missing) < 3 or secret):
+        yield Finding(
+            ACT, "log-in", f"the log-in provider is half set up, so nobody is offered it: set {', '.join(missing)} too, or none of HUB_OIDC_*"
+        )
+    if not missing:
+        also = " and by password" if chosen.local_login else ", by it only"
+        yield Finding(OK, "log-in", f"by the provider {chosen.oidc_issuer}{also}; {len(chosen.oidc_roles)} rules say the role")
+        if not secret:
+            yield Finding(NOTE, "log-in", "without HUB_OIDC_CLIENT_SECRET only a provider that takes public clients lets the hub ask")
+        if chosen.public_url is None:
+            yield Finding(NOTE, "log-in", "without HUB_PUBLIC_URL the provider's log-in works from this machine only")
+        if network:
+            yield _provider(hub)
+    with hub.database.reading() as session:
+        if not users.has_admin(session):
+            yield Finding(NOTE, "log-in", "nobody who is an admin can log in: hub admin link makes the first")
+
+
+def _provider(hub: House) -> Finding:
+    from hub.access.oidc.provider import Provider  # here: it brings the network along
+    from hub.access.oidc.refusal import Refused
+
+    try:
+        found = Provider(hub.settings, house.now)
+        found.keys()
+    except Refused as refused:
+        return Finding(ACT, "network log-in", f"{refused.detail}: check HUB_OIDC_ISSUER, HUB_PROXY, HUB_CA_BUNDLE and the network")
+    return Finding(OK, "network log-in", f"{found.issuer} answers")
 
 
 def _connection(connection: Connection, hub: House) -> Finding:

@@ -23,6 +23,7 @@ app = typer.Typer(help="People who log in.", no_args_is_help=True)
 admin = typer.Typer(help="The first admin.", no_args_is_help=True)
 log = typer.Typer(help="What was done and refused.", no_args_is_help=True)
 SHOWN = ("email", "name", "role", "created_at", "last_login_at", "disabled_at")
+OPENED = "for 7 days the provider's log-in with this verified address is joined to this person, once; then their groups there decide"
 HERE = "http://127.0.0.1:8000"
 Email = Annotated[str, typer.Argument(help="the person's e-mail address")]
 
@@ -34,15 +35,22 @@ def add(
     role: Annotated[Role, typer.Option(help="what they may do")],
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
-    """Add a person and print the link with which they choose a password."""
+    """Add a person and print the link with which they choose a password, or, without local log-in, open them for the provider's."""
     with house.opened() as hub, hub.database.writing() as session:
         try:
             made = users.add(session, email, name, role, house.now())
         except UserProblem as error:
             raise CannotGoOn(str(error)) from error
         audit.add(session, actor(), "user.created", f"user:{made.id}", house.now(), after={"role": made.role})
-        link = _link(hub, session, made)
-    _print(link, as_json, "choose a password", "a day")
+        link = _link(hub, session, made) if hub.settings.local_login else None
+        if link is None:
+            _open(session, made)
+    if link is not None:
+        _print(link, as_json, "choose a password", "a day")
+        return
+    if as_json:
+        show.json({"link": None})
+    say(f"hub: added; {OPENED}")
 
 
 @app.command("reset")
@@ -50,9 +58,26 @@ def reset(email: Email, as_json: Annotated[bool, typer.Option("--json", help="on
     """Print a link with which a person chooses a new password. The old one holds until then."""
     with house.opened() as hub, hub.database.writing() as session:
         user = _named(session, email)
+        if not hub.settings.local_login or users.is_vouched_for(session, user):
+            raise CannotGoOn("this person logs in by the log-in provider, not with a password: hub user link joins their log-in there anew")
         audit.add(session, actor(), "password.link_made", f"user:{user.id}", house.now())
         link = _link(hub, session, user)
     _print(link, as_json, "choose a password", "a day")
+
+
+@app.command("link")
+def link_user(email: Email) -> None:
+    """Let the log-in provider's person with this address take over this one; from then on their groups decide, and their password is gone."""
+    with house.opened() as hub, hub.database.writing() as session:
+        if hub.settings.oidc_missing:
+            raise CannotGoOn(f"no log-in provider is set up: {', '.join(hub.settings.oidc_missing)}")
+        _open(session, _named(session, email))
+    say(f"hub: {OPENED}")
+
+
+def _open(session: Session, user: User) -> None:
+    users.open_for_provider(user, house.now())
+    audit.add(session, actor(), "user.opened_for_provider", f"user:{user.id}", house.now())
 
 
 @app.command("list")
@@ -64,7 +89,7 @@ def list_users(as_json: Annotated[bool, typer.Option("--json", help="one JSON ob
         for row in rows:
             show.json({each: getattr(row, each) for each in SHOWN})
         return
-    states = ["disabled" if row.disabled_at else "active" if row.password_hash else "invited" for row in rows]
+    states = [users.state(row) for row in rows]
     shown = [(row.email, row.name, row.role, row.last_login_at, state) for row, state in zip(rows, states, strict=True)]
     show.columns(("EMAIL", "NAME", "ROLE", "LAST LOG-IN", "STATE"), shown)
 

@@ -1,6 +1,6 @@
 """Tables only. Importing this package registers all of them with ``hub.db.Base``."""
 
-from hub.models.access import AdminLink, ApiKey, Audit, LoginAttempt, User, UserSession
+from hub.models.access import AdminLink, ApiKey, Audit, LoginAttempt, PendingLogin, User, UserIdentity, UserSession
 from hub.models.connections import Connection
 from hub.models.delivery import Attempt, Endpoint, Parked, Replay
 from hub.models.events import Change, Counter, Event
@@ -59,6 +59,7 @@ __all__ = [
     "Mark",
     "Missing",
     "Parked",
+    "PendingLogin",
     "Policy",
     "Portfolio",
     "PortfolioProject",
@@ -80,5 +81,6 @@ __all__ = [
     "TimeOff",
     "TriageRule",
     "User",
+    "UserIdentity",
     "UserSession",
 ]

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, LargeBinary
+from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.db import Base, JsonColumn
@@ -14,7 +14,9 @@ from hub.models.events import BigKey
 
 
 class User(Base):
-    """A person who logs in. ``folded_email`` is unique and looked up; ``password_hash`` (argon2id) is null until the person has chosen one."""
+    """A person who logs in. ``folded_email`` is unique and looked up; ``password_hash`` (argon2id) is null until the person has chosen one,
+    and for good where the log-in provider vouches for them. ``link_until``: how long the provider's log-in with this address may be joined to this
+    person."""
 
     __tablename__ = "user"
 
@@ -27,6 +29,32 @@ class User(Base):
     created_at: Mapped[datetime]
     last_login_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
+    link_until: Mapped[datetime | None]
+
+
+class UserIdentity(Base):
+    """Who a person is at the log-in provider: its ``subject`` never changes there, as an e-mail address may. One of an issuer for each person."""
+
+    __tablename__ = "user_identity"
+    __table_args__ = (UniqueConstraint("issuer", "user_id"),)
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime]
+
+
+class PendingLogin(Base):
+    """Somebody was sent to the log-in provider and has not come back yet. ``state`` and ``browser`` are hashes of what went along and of the cookie
+    that stayed behind; the secrets of the exchange are made from those two and kept nowhere. ``attempt_id``: what throttling counts it by."""
+
+    __tablename__ = "pending_login"
+
+    state: Mapped[str] = mapped_column(primary_key=True)
+    browser: Mapped[str]
+    wanted: Mapped[str]
+    attempt_id: Mapped[UUID]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class ApiKey(Base):
@@ -91,7 +119,7 @@ class AdminLink(Base):
 class Audit(Base):
     """What was done, or refused. Append-only: ids without gaps, each row's ``hash`` over its content and the ``previous`` row's hash.
 
-    actor_kind: user, key, cli, link, nobody. ``before`` and ``after``: what changed, ids rather than names, secrets cut out."""
+    actor_kind: user, key, cli, link, provider, guest, nobody. ``before`` and ``after``: what changed, ids rather than names, secrets cut out."""
 
     __tablename__ = "audit"
 

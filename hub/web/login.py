@@ -32,6 +32,7 @@ from starlette.requests import ClientDisconnect
 
 from hub.access import sessions
 from hub.access.keys import Role
+from hub.access.oidc.provider import Provider
 from hub.access.sessions import Limits
 from hub.access.who import GUEST, Who
 from hub.db import Database
@@ -47,13 +48,15 @@ WHO, SEEN, NEW_BINDING = "hub.who", "hub.session_seen", "hub.new_form_cookie"
 
 @dataclass(frozen=True, slots=True)
 class Front:
-    """What log-in works with. ``open_home``: the demo, where everybody at this machine is a guest with all rights."""
+    """What log-in works with. ``open_home``: the demo, where everybody at this machine is a guest with all rights. ``provider``: who else vouches for
+    people, if anybody."""
 
     database: Database
     settings: Settings
     now: Callable[[], datetime]
     templates: Environment
     open_home: bool = False
+    provider: Provider | None = None
 
     @property
     def limits(self) -> Limits:
@@ -214,7 +217,7 @@ def safe_next(text: str | None) -> str:
     if text is None or not text.isascii() or not text.isprintable() or len(text) > LONGEST_NEXT:
         return "/"
     elsewhere = not text.startswith("/") or text.startswith("//") or "\\" in text or urlsplit(text).netloc
-    return "/" if elsewhere or urlsplit(text).path in ("/login", "/logout") else text
+    return "/" if elsewhere or urlsplit(text).path in ("/login", "/logout") or text.startswith("/login/") else text
 
 
 def install(app: FastAPI, door: Front) -> None:

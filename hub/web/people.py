@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.orm import Session
 
 from hub.access import audit, entrance, links, passwords, sessions, users
 from hub.access.audit import Actor
@@ -55,18 +57,30 @@ def login_page(request: Request) -> Response:
     wanted = safe_next(request.query_params.get("next"))
     if known(request) is not None:
         return RedirectResponse(wanted, 303)
-    return _page(request, "login.html", next=wanted, problem=None, email="")
+    return _login(request, wanted)
+
+
+def _login(request: Request, wanted: str, status: int = 200, *, wait: int = 0, problem: str | None = None, email: str = "") -> Response:
+    door, headers = front(request), {"Retry-After": str(wait)} if wait else None
+    ways = {"local": door.settings.local_login, "elsewhere": f"/login/oidc?{urlencode({'next': wanted})}" if door.provider else None}
+    return _page(request, "login.html", status, headers=headers, next=wanted, problem=problem, email=email, **ways)
 
 
 def log_in(request: Request, fields: Form) -> Response:
+    if not front(request).settings.local_login:
+        return _elsewhere(request)
     door, wanted, email = front(request), safe_next(fields.get("next")), fields.get("email", "")[:320]
     found = entrance.log_in(door.database, email, fields.get("password", ""), _caller(request), door.now(), door.limits)
     if isinstance(found, Let):
         return _let_in(request, found.token, wanted)
     if isinstance(found, Wait):
         words = f"There were too many attempts. Try again in {-(-found.seconds // 60)} min."
-        return _page(request, "login.html", 429, headers={"Retry-After": str(found.seconds)}, next=wanted, problem=words, email=email)
-    return _page(request, "login.html", 401, next=wanted, problem="E-mail address or password is wrong.", email=email)
+        return _login(request, wanted, 429, wait=found.seconds, problem=words, email=email)
+    return _login(request, wanted, 401, problem="E-mail address or password is wrong.", email=email)
+
+
+def _elsewhere(request: Request) -> Response:
+    return told(request, 404, "No passwords here", "People log in to this hub by their organisation's log-in provider.")
 
 
 def _let_in(request: Request, token: str, wanted: str) -> Response:
@@ -93,11 +107,18 @@ def log_out(request: Request, who: SignedIn, _fields: Form) -> Response:
 def setup_page(request: Request, token: str) -> Response:
     door = front(request)
     with door.database.reading() as session:
-        link = links.find(session, token, door.now())
+        link = _link(request, session, token)
         if link is None:
             return _spent(request)
         user = session.get(User, link.user_id) if link.user_id else None
     return _setup(request, user)
+
+
+def _link(request: Request, session: Session, token: str) -> AdminLink | None:
+    """The link, if it can be used. Without local log-in only one for an admin can: the way back in when the provider fails."""
+    door = front(request)
+    link = links.find(session, token, door.now())
+    return link if link is None or link.user_id is None or door.settings.local_login else None
 
 
 def _spent(request: Request) -> Response:
@@ -114,7 +135,7 @@ def set_up(request: Request, token: str, fields: Form) -> Response:
     """Makes the first admin, or sets a person's password, and lets them in. The link is spent by success alone."""
     door, password = front(request), fields.get("password", "")
     with door.database.reading() as session:
-        link = links.find(session, token, door.now())
+        link = _link(request, session, token)
         user = session.get(User, link.user_id) if link and link.user_id else None
     if link is None:
         return _spent(request)
@@ -160,13 +181,16 @@ def _account(request: Request, who: Who, status: int = 200, problem: str | None 
     with door.database.reading() as session:
         user = session.get(User, who.user_id) if who.user_id else None
         opened = sessions.listed(session, user.id, door.now(), door.limits) if user else ()
-    zone = door.settings.zone
+    zone, has_password = door.settings.zone, door.settings.local_login and user is not None and user.password_hash is not None
     values = {"user": user, "sessions": opened, "when": lambda at: f"{at.astimezone(zone):%Y-%m-%d %H:%M} {zone.key}", "shortest": SHORTEST}
+    values["has_password"] = has_password
     return _page(request, "account.html", status, headers={"Retry-After": str(wait)} if wait else None, problem=problem, done=done, **values)
 
 
 def change_password(request: Request, who: SignedIn, fields: Form) -> Response:
     door, new = front(request), fields.get("password", "")
+    if not door.settings.local_login:
+        return _elsewhere(request)
     if who.user_id is None:
         return _account(request, who, 409, "The demo's guest has no password.")
     if new != fields.get("again", ""):

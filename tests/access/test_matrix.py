@@ -32,6 +32,8 @@ FOR_ALL = {
     ("GET", "/docs"): "the same for every hub of this version",
     ("GET", "/login"): "the way in",
     ("POST", "/login"): "the way in, throttled",
+    ("GET", "/login/oidc"): "the way in, throttled",
+    ("GET", "/login/oidc/callback"): "the way in: the state, the cookie and the provider's word are the permission (tests/access/test_oidc.py)",
     ("GET", "/setup/{token}"): "the token is the permission",
     ("POST", "/setup/{token}"): "the token is the permission",
     ("POST", "/receivers/{connection}/{token}"): "the token and the signature are the permission (tests/hub/test_receivers.py)",

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import select
 
 from hub import events
 from hub.db import Database
@@ -19,7 +20,7 @@ from hub.delivery import endpoints
 from hub.delivery.address import Rules
 from hub.delivery.endpoints import Terms
 from hub.events import Draft, EventType
-from hub.models import Parked, SyncRun
+from hub.models import Audit, Parked, SyncRun
 from hub.vault import Vault
 from tests.api.builders import NOW, connection
 from tests.api.conftest import Caller, counted
@@ -90,3 +91,19 @@ def test_without_a_key_it_is_for_this_machine_only(app: FastAPI) -> None:
     assert scrape(app, host="203.0.113.9").status_code == 401
     assert scrape(app, {"X-Forwarded-For": "203.0.113.9"}).status_code == 401
     assert scrape(app, {"Authorization": "Bearer hub_wrong"}).status_code == 401
+
+
+def test_a_refused_scrape_is_in_the_audit_log_and_wrong_keys_run_into_a_wall(
+    app: FastAPI, database: Database, as_role: Callable[[str], Caller]
+) -> None:
+    key, wrong = as_role("viewer").key, f"hub_abcd1234_{'x' * 43}"
+    assert scrape(app, {"Authorization": f"Bearer {key}"}, host="203.0.113.9").status_code == 403
+    assert [scrape(app, {"Authorization": f"Bearer {wrong}"}, host="203.0.113.9").status_code for _ in range(61)] == [401] * 60 + [429]
+    with database.reading() as session:
+        rows = session.scalars(select(Audit).order_by(Audit.id)).all()
+    assert [(row.action, row.actor_kind, row.address) for row in rows[:2]] == [
+        ("request.refused", "key", "203.0.113.9"),
+        ("request.refused", "nobody", "203.0.113.9"),
+    ]
+    assert rows[1].after == {"status": 401, "method": "GET", "path": "/metrics", "credential": "abcd1234"}
+    assert len(rows) == 61

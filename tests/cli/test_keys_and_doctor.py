@@ -102,3 +102,47 @@ def test_what_a_person_may_see_is_replaced_and_shown(hub: Hub) -> None:
     assert hub("user", "grant", "ada@example.org", "--scope", "tool:nowhere").code == 1
     assert hub("user", "grant", "ada@example.org").out == "all\n"
     assert hub("user", "grant", "ada@example.org", "--nothing").out == ""
+
+
+def log_in_findings(hub: Hub, *words: str) -> tuple[int, list[tuple[object, object]]]:
+    code, found = findings(hub, *words)
+    return code, [(each["level"], each["words"]) for each in found if str(each["about"]).endswith("log-in")]
+
+
+def test_a_log_in_provider_that_is_half_set_up_needs_a_person(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HUB_OIDC_CLIENT_SECRET", "x")
+    assert log_in_findings(hub)[0] == 1
+    monkeypatch.setenv("HUB_OIDC_ISSUER", "http://127.0.0.1:1")
+    monkeypatch.setenv("HUB_OIDC_CLIENT_ID", "hub")
+    code, ((level, words), *_) = log_in_findings(hub)
+    assert (code, level) == (1, "act")
+    assert "set HUB_OIDC_ROLES too" in str(words)
+    assert hub("user", "link", "ada@example.org").code == 1
+    monkeypatch.setenv("HUB_OIDC_ROLES", "*=viewer")
+    code, found = log_in_findings(hub)
+    assert (code, [level for level, _ in found]) == (0, ["ok", "note", "note"]), "no public address, no admin"
+    code, found = log_in_findings(hub, "--network")
+    assert (code, [words for level, words in found if level == "act"]) == (
+        1,
+        ["the provider cannot be reached (ConnectError): check HUB_OIDC_ISSUER, HUB_PROXY, HUB_CA_BUNDLE and the network"],
+    )
+
+
+def test_people_are_opened_for_the_log_in_provider_at_the_command_line(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub("user", "add", "ada@example.org", "--name", "Ada", "--role", "viewer")
+    for name, value in {"ISSUER": "https://login.example.org", "CLIENT_ID": "hub", "ROLES": "*=viewer"}.items():
+        monkeypatch.setenv(f"HUB_OIDC_{name}", value)
+    assert "is joined to this person" in hub("user", "link", "ada@example.org").err
+    assert hub("user", "link", "eve@example.org").code == 1
+    monkeypatch.setenv("HUB_LOCAL_LOGIN", "off")
+    assert json.loads(hub("user", "add", "bea@example.org", "--name", "Bea", "--role", "viewer", "--json").out) == {"link": None}
+    assert hub("user", "reset", "bea@example.org").code == 1
+    assert "/setup/" in hub("admin", "link").out, "the way back in"
+    done = [json.loads(line) for line in hub("audit", "list", "--json").out.splitlines()]
+    assert [each["action"] for each in done] == [
+        "user.created",
+        "user.opened_for_provider",
+        "user.created",
+        "user.opened_for_provider",
+        "admin.link_made",
+    ]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.settings import Settings, SettingsError, load
+from hub.access.keys import Role
+from hub.settings import ROLES, Settings, SettingsError, load
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -24,6 +25,13 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
             "HUB_PUBLIC_URL": "https://hub.example.org/",
             "HUB_RECEIVER_BIND": "[::]:8443",
             "HUB_SYNC_INTERVAL": "90s",
+            "HUB_OIDC_ISSUER": "https://login.example.org/realms/pmo/",
+            "HUB_OIDC_CLIENT_ID": "hub",
+            "HUB_OIDC_CLIENT_SECRET": "c4nary",
+            "HUB_OIDC_GROUPS_CLAIM": "roles",
+            "HUB_OIDC_ROLES": "pmo admins=admin, x=y=pmo,*=viewer,",
+            "HUB_OIDC_TRUST_EMAIL": "1",
+            "HUB_LOCAL_LOGIN": "off",
             "HUB_TIMEZONE": "Europe/Berlin",
             "HUB_PROXY": "http://proxy.example.org:3128",
             "HUB_CA_BUNDLE": str(bundle),
@@ -43,6 +51,10 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     assert (found.zone.key, found.keep_raw, found.tombstone_share) == ("Europe/Berlin", False, 0.5)
     assert (found.webhook_allow, found.webhook_proxy_hosts) == (("10.20.0.0/16", "::1/128"), ("*.example.org",))
     assert (found.retention_events, found.retention_attempts) == (timedelta(days=7), timedelta(days=2))
+    assert (found.oidc_issuer, found.oidc_client_id, found.oidc_client_secret) == ("https://login.example.org/realms/pmo/", "hub", "c4nary")
+    assert found.oidc_roles == (("pmo admins", "admin"), ("x=y", "pmo"), ("*", "viewer"))
+    assert (found.oidc_groups_claim, found.oidc_trust_email, found.local_login, found.oidc_missing) == ("roles", True, False, ())
+    assert "c4nary" not in repr(found)
     assert (found.log_format, found.log_level, found.ca_bundle) == ("json", "DEBUG", str(bundle))
 
 
@@ -75,6 +87,14 @@ def test_postgresql_gets_its_driver() -> None:
         ("WEBHOOK_PROXY_HOSTS", "https://x", "hooks.example.org"),
         ("RETENTION_EVENTS", "long", "15m"),
         ("PUBLIC_URL", "http://hub.example.org", "https://HOST"),
+        ("OIDC_ISSUER", "http://login.example.org", "https://HOST"),
+        ("OIDC_ISSUER", "https://login.example.org/?x", "https://HOST"),
+        ("OIDC_ROLES", "pmo", "pmo-admins=admin"),
+        ("OIDC_ROLES", "pmo=boss", "admin, pmo, viewer, consumer"),
+        ("OIDC_ROLES", "=pmo", "pmo-admins=admin"),
+        ("OIDC_TRUST_EMAIL", "yes", "1 or 0"),
+        ("LOCAL_LOGIN", "no", "on, off"),
+        ("LOCAL_LOGIN", "off", "HUB_OIDC_ISSUER"),
         ("PUBLIC_URL", "https://hub.example.org/?x=1", "https://HOST"),
         ("PUBLIC_URL", "https://me@hub.example.org", "https://HOST"),
         ("PUBLIC_URL", "hub.example.org", "https://HOST"),
@@ -97,3 +117,11 @@ def test_a_hub_may_be_tried_out_on_this_machine() -> None:
 
 def test_settings_never_show_their_secrets() -> None:
     assert "canary" not in repr(load({"HUB_SECRET_KEYS": "canary"}))
+
+
+def test_groups_whose_names_hold_commas_are_divided_by_semicolons() -> None:
+    assert load({"HUB_OIDC_ROLES": "cn=pmo,dc=example=pmo;*=viewer"}).oidc_roles == (("cn=pmo,dc=example", "pmo"), ("*", "viewer"))
+
+
+def test_the_roles_that_settings_know_are_the_roles() -> None:
+    assert set(ROLES) == {role.value for role in Role}
