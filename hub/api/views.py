@@ -101,7 +101,7 @@ class UserShape(BaseModel):
 class LoadAssignee(BaseModel):
     id: UUID
     name: str | None
-    kind: Literal["identity", "team"]
+    kind: Literal["person", "identity", "team"]
 
 
 class LoadShape(BaseModel):
