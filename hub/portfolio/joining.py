@@ -179,7 +179,7 @@ def _humans(session: Session, ids: Collection[UUID]) -> dict[UUID, set[UUID]]:
         raise JoiningProblem(f"there is no person or user {min(unknown)}")
     keys = set(persons.values()) | {person for person in identities.values() if person}
     found: dict[UUID, set[UUID]] = {each: {each} for each, person in identities.items() if person is None}
-    for identity, person in session.execute(select(Identity.id, Identity.person_id).where(Identity.person_id.in_(keys))):
+    for person, identity in session.execute(select(KEY, Identity.id).where(Identity.person_id.in_(keys))):
         found.setdefault(person, set()).add(identity)
     return found
 

@@ -112,7 +112,8 @@ def _former(session: Session, people: Mapping[UUID, Sequence[Shape]]) -> Mapping
     found: dict[UUID, list[UUID]] = defaultdict(list)
     became = select(Person.id, Person.became_id).where(Person.became_id.in_(linked)).order_by(Person.created_at, Person.id)
     for former, person in session.execute(became):
-        found[person].append(former)
+        if person is not None:
+            found[person].append(former)
     return found
 
 
