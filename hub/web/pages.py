@@ -25,6 +25,7 @@ from hub.web import (
     portfolio,
     projects,
     records,
+    roles,
     statuses,
     tasks,
     timeline,
@@ -51,21 +52,7 @@ def router(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now
     """Every page; who may see it is asked of ``login``."""
     made = APIRouter(include_in_schema=False)
     desk = Desk(settings, database, vault, jobs, now, environment())
-    for page in (
-        portfolio,
-        projects,
-        tasks,
-        timeline,
-        milestones,
-        workload,
-        changes,
-        connecting,
-        admin,
-        statuses,
-        persons,
-        endpoints,
-        entrants,
-        records,
-    ):
+    reading = (portfolio, projects, tasks, timeline, milestones, workload, changes)
+    for page in (*reading, connecting, admin, statuses, persons, endpoints, entrants, records, roles):
         page.routes(made, desk)
     return made
