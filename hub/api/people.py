@@ -64,9 +64,10 @@ class PersonShape(HumanShape):
 
 
 class SuggestionShape(BaseModel):
-    """Who may be one human: what speaks for it, and ``why`` nothing but a person may decide it."""
+    """Who may be one human: what speaks for it, the address or name that they share, and ``why`` only a person may decide it."""
 
     evidence: str
+    shared: str | None
     why: str
     people: list[HumanShape]
 

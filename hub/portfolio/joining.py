@@ -34,6 +34,8 @@ MERGED, SPLIT = "merged", "split"
 MOST, A_BATCH = 200, 200
 """Identities in one act; persons that the rule makes in one transaction."""
 RULE = Actor("rule", None)
+SAME_ADDRESS, SAME_NAME = "the same e-mail address", "the same name"
+"""Evidence, as it is kept: without the address or name itself, which stay with the tools' users."""
 Pairs = set[tuple[UUID, UUID]]
 
 
@@ -119,7 +121,7 @@ def by_rule(session: Session, domains: Collection[str], now: datetime) -> int:
     was told apart and two users of one tool's account with one address (which of them is it?) are left to a person."""
     events.advance(session, "position")
     found = _by_address(session, domains, A_BATCH)
-    told = [_join(session, ids, now, RULE, f"the same e-mail address: {address}")[1] for address, ids in found.items()]
+    told = [_join(session, ids, now, RULE, SAME_ADDRESS)[1] for ids in found.values()]
     if told:
         audit.add(session, RULE, "person.merged", None, now, after={"people": len(told), "domains": sorted(domains)})
         _tell(session, told, now)

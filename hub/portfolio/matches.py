@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from hub.models import Identity, Merge
 from hub.portfolio import policy
 from hub.portfolio.fold import fold
-from hub.portfolio.joining import Pairs, pairs_apart
+from hub.portfolio.joining import SAME_ADDRESS, SAME_NAME, Pairs, pairs_apart
 from hub.portfolio.people import KEY, Shape, humans
 from hub.portfolio.reach import Reach
 
@@ -25,8 +25,8 @@ SPACE = " "
 
 
 def suggestions(session: Session, reached: Reach) -> tuple[list[Shape], bool]:
-    """[{evidence, why: what keeps the rule from it, people}], addresses before names, and whether there are more than are shown. A fixed number of
-    statements."""
+    """[{evidence, shared: the address or name, why: what keeps the rule from it, people}], addresses before names, and whether there are more than are
+    shown. A fixed number of statements."""
     apart, domains = pairs_apart(session), policy.load(session).own_domains
     here = and_(Identity.deleted_at.is_(None), Identity.agent.is_(False), *reached.people())
     by_email = _groups(session, fold(Identity.email), and_(here, Identity.email.is_not(None), Identity.email != ""))
@@ -40,8 +40,9 @@ def suggestions(session: Session, reached: Reach) -> tuple[list[Shape], bool]:
         if len(people) < 2 or key in seen or (kind == "name" and _of_one_account(people)):
             continue
         seen.add(key)
-        evidence = f"the same e-mail address, {text}" if kind == "email" else f"the same name, {people[0]['name']}"
-        found.append({"evidence": evidence, "why": _why(kind, text, people, domains), "people": people})
+        shared = text if kind == "email" else people[0]["name"]
+        evidence = SAME_ADDRESS if kind == "email" else SAME_NAME
+        found.append({"evidence": evidence, "shared": shared, "why": _why(kind, text, people, domains), "people": people})
     return found[:SHOWN], len(found) > SHOWN or len(by_email) > SHOWN or len(by_name) > SHOWN
 
 

@@ -55,9 +55,9 @@ def _id(actor: str | None) -> str | None:
 
 
 def join(act: Act) -> str:
-    return _did(
-        act, lambda session, by: joining.merge(session, act.ids("ids"), act.desk.now(), by, evidence=act.fields.get("evidence", "")[:300] or None)
-    )
+    said = act.fields.get("evidence", "")
+    evidence = said if said in (joining.SAME_ADDRESS, joining.SAME_NAME) else None
+    return _did(act, lambda session, by: joining.merge(session, act.ids("ids"), act.desk.now(), by, evidence=evidence))
 
 
 def distinct(act: Act) -> str:

@@ -12,14 +12,16 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
+from hub import connections
 from hub.access import keys, records
 from hub.access.grants import Subject, listed
 from hub.access.records import AuditFilter
 from hub.app import create_app
 from hub.db import Database
-from hub.models import ApiKey, Attempt, Audit, Endpoint, Identity, Merge, Parked, Replay, User
+from hub.models import ApiKey, Attempt, Audit, Connection, Endpoint, Identity, Merge, Parked, Raw, Replay, SyncRun, User
 from hub.portfolio import policy
 from hub.settings import load
+from hub.sync import bodies
 from hub.vault import Vault
 from tests.access.conftest import Browser
 from tests.api import builders as make
@@ -59,7 +61,7 @@ def secret_in(answer: httpx.Response) -> str:
 
 def test_who_may_be_the_same_is_shown_with_evidence_and_joined_by_a_click(database: Database, visitor: Browser, ids: dict[str, Any]) -> None:
     said = read(visitor.get(PEOPLE).text).words
-    assert "the same e-mail address, ada@example.org" in said
+    assert "the same e-mail address: ada@example.org" in said
     assert "the address is of no domain of your own" in said
     with database.reading() as session:
         adas = list(session.scalars(select(Identity.id).where(Identity.email == "ada@example.org")))
@@ -242,3 +244,54 @@ def test_no_form_of_these_pages_takes_what_is_no_id(visitor: Browser, ids: dict[
     for path, field in ((f"{PEOPLE}/join", "ids"), (f"{PEOPLE}/undo", "act"), (f"{PEOPLE}/split", "person")):
         assert visitor.send(path, page=PEOPLE, **{field: "x"}).status_code == 422
     assert visitor.send(f"{PEOPLE}/undo", page=PEOPLE, act=str(UUID(int=7))).status_code == 409
+
+
+# -- what columns mean --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def board(database: Database, vault: Vault) -> tuple[str, str]:
+    """A project of a tool whose columns mean what its users say: (its page, the connection's)."""
+    kinds = (("Stage", "status"), ("Due", "date"), ("End", "date"))
+    columns = [{"id": name.lower(), "title": name, "type": kind, "settings": {}} for name, kind in kinds]
+    with database.writing() as session:
+        account = make.connection(session, "monday")
+        account.secret = vault.seal("a token", bound_to=connections.secret_of(account.id))
+        project = make.project(session, account, "Quay", external_id="77")
+        body = bodies.pack({"id": "77", "columns": columns})
+        session.add(Raw(entity_id=project.id, connection_id=account.id, ref="project:77", body=body))
+    home = f"/admin/connections/{account.id}"
+    return f"{home}/roles/{project.id}", home
+
+
+def test_what_a_column_means_is_suggested_with_its_evidence_and_overruled(
+    database: Database, visitor: Browser, jobs: NotedJobs, board: tuple[str, str]
+) -> None:
+    page, home = board
+    assert f"{home}/roles" in visitor.get(home).text
+    assert table(visitor.get(f"{home}/roles").text, "Project")[0]["Columns"] == "as suggested"
+    due = next(row for row in table(visitor.get(page).text, "What") if row["What"] == "due date")
+    assert (due["Suggested"], due["Because"]) == ("Due", "by its title, Due")
+    answer = visitor.send(page, **{"77:due": "column:end", "77:status": "none", "77:start": ""})
+    assert answer.headers["location"] == home
+    with database.reading() as session:
+        held = session.scalars(select(Connection).where(Connection.tool == "monday")).one()
+        assert held.options == {"column_roles": {"77": {"status": "", "due": "end"}}}
+        assert session.scalars(select(SyncRun.kind)).all() == ["full"]
+    assert jobs.submitted[-1][0] == "sync", "it is in force from the next reading, which begins now"
+    assert table(visitor.get(f"{home}/roles").text, "Project")[0]["Columns"] == "a person said so"
+    visitor.send(page, **{"77:due": ""})
+    with database.reading() as session:
+        assert session.scalars(select(Connection.options).where(Connection.tool == "monday")).one() == {}
+
+
+def test_a_column_of_another_type_plays_no_role(database: Database, visitor: Browser, board: tuple[str, str]) -> None:
+    assert visitor.send(board[0], **{"77:due": "column:stage"}).status_code == 422
+    with database.reading() as session:
+        assert session.scalars(select(Connection.options)).all() == [{}]
+
+
+def test_a_tool_with_fields_of_its_own_has_no_such_page(visitor: Browser, ids: dict[str, Any]) -> None:
+    home = f"/admin/connections/{ids['connection']}"
+    assert visitor.get(f"{home}/roles").status_code == 404
+    assert "Say what columns mean" not in visitor.get(home).text
