@@ -25,8 +25,8 @@ SPACE = " "
 
 
 def suggestions(session: Session, reached: Reach) -> tuple[list[Shape], bool]:
-    """[{evidence, shared: the address or name, why: what keeps the rule from it, people}], addresses before names, and whether there are more than are
-    shown. A fixed number of statements."""
+    """[{evidence, shared: the address or name, why: what keeps the rule from it, people}], addresses before names, and whether there are more than
+    are shown. A fixed number of statements."""
     apart, domains = pairs_apart(session), policy.load(session).own_domains
     here = and_(Identity.deleted_at.is_(None), Identity.agent.is_(False), *reached.people())
     by_email = _groups(session, fold(Identity.email), and_(here, Identity.email.is_not(None), Identity.email != ""))
