@@ -34,6 +34,8 @@ ADMIN = (
     *("/admin/connections", "/admin/connections/new", "/admin/data", "/admin/statuses", "/admin/statuses?show=all", "/admin/people"),
     *("/admin/endpoints", "/admin/endpoints/new", "/admin/keys", "/admin/keys?ended=1", "/admin/audit"),
 )
+OF_THE_HOUSE = ADMIN[6:]
+"""What has its use before any tool is connected."""
 DAY = timedelta(days=1)
 HOOK = "https://receiver.example.org/in"
 
@@ -90,11 +92,11 @@ def seeded(database: Database, rows: int = 3, word: str = "Apollo") -> dict[str,
 def _let_in(session: Session, word: str, task: Any) -> dict[str, Any]:
     """A person, a key, an endpoint with what it did not take, two who were joined, and what the audit log says of it."""
     by = Actor("user", None, "192.0.2.7")
-    user, _ = acts.invite(session, "bo@example.org", f"{word} Bo"[:200], Role.VIEWER, make.NOW, by)
+    user, _ = acts.invite(session, f"bo-{task.id.hex[:8]}@example.org", f"{word} Bo"[:200], Role.VIEWER, make.NOW, by)
     acts.set_grants(session, Subject("user", user.id), [f"project:{task.project_id}"], make.NOW, by)
     key, _ = acts.issue_key(session, f"{word} key"[:200], Role.VIEWER, make.NOW, by, granted=["all"])
     endpoint, _ = endpoints.create(
-        session, Vault([b"k" * 32]), f"{word} hook"[:200], endpoints.Vetted(HOOK), Terms(filter={"tags": [word]}), make.NOW
+        session, Vault([b"k" * 32]), f"{task.id.hex[:4]} {word} hook"[:200], endpoints.Vetted(HOOK), Terms(filter={"tags": [word]}), make.NOW
     )
     held = {"endpoint_id": endpoint.id, "event_id": task.id, "entity": "task", "entity_id": task.id, "parked_at": make.NOW, "last_error": word}
     session.add_all([Parked(**held, sequence=1, state="waiting", attempts=2), Parked(**held, sequence=2, state="dead", attempts=9)])
