@@ -67,7 +67,7 @@ def page(session: Session, asked: PeopleFilter, reached: Reach, today: date, aft
 def one(session: Session, human_id: UUID, reached: Reach, today: date) -> Shape | None:
     """A human by the id of a person, of one that became another, or of any of their users."""
     former = session.scalar(select(Person.became_id).where(Person.id == human_id))
-    own = session.scalar(select(Identity.person_id).where(Identity.id == human_id))
+    own = session.scalar(select(Identity.person_id).where(Identity.id == human_id, *reached.people()))
     return next(iter(_with_tasks(session, [former or own or human_id], reached, today)), None)
 
 
