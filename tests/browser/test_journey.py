@@ -86,6 +86,10 @@ def test_a_key_is_made_with_the_keyboard_alone_and_shown_once(new_page: Callable
     page.keyboard.type("reports")
     page.keyboard.press("Tab")
     page.keyboard.type("pmo")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent").startswith("Make it"):
+            break
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="A key, shown this once")).to_be_visible()
     key = page.locator("pre.secret").inner_text()
