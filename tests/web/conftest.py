@@ -112,7 +112,7 @@ def _let_in(session: Session, word: str, task: Any) -> dict[str, Any]:
 def addresses(ids: dict[str, Any]) -> list[str]:
     """Every page, those of single things too."""
     project = f"/projects/{ids['project']}"
-    tabs = [project, *(f"{project}?view={tab}" for tab in ("board", "board&by=section", "timeline", "milestones"))]
+    tabs = [project, *(f"{project}?view={tab}" for tab in ("board", "board&by=section", "board&by=person", "timeline", "milestones"))]
     admin = [f"/admin/connections/{ids['connection']}", f"/admin/endpoints/{ids['endpoint']}", f"/admin/keys/{ids['key']}"]
     return [*READING, *ADMIN, *tabs, f"/tasks/{ids['task']}", *admin, f"/admin/keys/users/{ids['user']}"]
 
