@@ -242,12 +242,42 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenRole:
+    """What a project's columns may be taken for: ``suggested`` by the connector ``because``; ``chosen`` by an admin (null: nobody; empty: no column);
+    ``columns``: (id, title) of those that could."""
+
+    key: str
+    suggested: str | None
+    because: str
+    chosen: str | None
+    columns: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleTable:
+    """One set of columns: a project's own (``name`` null), or another one within it."""
+
+    id: str
+    name: str | None
+    roles: Sequence[ChosenRole]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """For a vendor whose columns mean what their users say. ``option`` holds an admin's choices: {table: {role: column, or empty for none}};
+    ``tables``: the roles of a project, out of its stored raw body and the options."""
+
+    option: str
+    tables: Callable[[Mapping[str, Json], Mapping[str, Json]], Sequence[RoleTable]]
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What differs between vendors, said as data: the hub asks this and never for a vendor's name.
 
     ``concurrency``: slices read at once. ``counts_children``: tasks carry ``child_count`` and ``children(ref)`` reads a parent's subtasks.
     ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``lag``: seconds by which the
-    vendor's searches and logs may trail its truth.
+    vendor's searches and logs may trail its truth. ``roles``: where an admin may say what columns mean.
     """
 
     concurrency: int = 4
@@ -255,6 +285,7 @@ class Capabilities:
     lookup_batch: int = 1
     hooks: bool = False
     lag: float = 0.0
+    roles: Roles | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from hub.delivery.sender import handlers as delivery_handlers
 from hub.jobs.base import Args, Handler, Jobs
 from hub.jobs.clock import Clock
 from hub.models import Connection, SyncRun
+from hub.portfolio import joining
 from hub.receivers import Receivers
 from hub.receivers import router as receivers_router
 from hub.settings import Settings
@@ -131,6 +132,8 @@ def _sync(engine: Engine, jobs: Jobs, args: Args) -> None:
             _move_on(engine, connection_id, due)
     if outcome is None:
         jobs.submit("sync", str(connection_id), {"run_id": str(run_id)}, at=engine.now() + LEASED_ELSEWHERE)
+    if outcome is not None:
+        joining.apply_rule(engine.database, engine.now())
     bells.after_run(_contact(engine), jobs, run_id)
     delivery.ring(jobs)
 

@@ -48,6 +48,8 @@ class EventType(StrEnum):
     PROJECT_DELETED = "project.deleted"
     CONTAINER_ACCESS_LOST = "container.access_lost"
     CONTAINER_ACCESS_REGAINED = "container.access_regained"
+    PERSON_MERGED = "person.merged"
+    PERSON_SPLIT = "person.split"
     MAPPING_CHANGED = "mapping.changed"
     CONNECTION_BROKEN = "connection.broken"
     CONNECTION_RECOVERED = "connection.recovered"

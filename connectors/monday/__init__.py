@@ -27,12 +27,13 @@ from connectors.base import (
     Looked,
     Page,
     Received,
+    Roles,
     Scope,
     Slice,
 )
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
-from connectors.monday import checking, faults, feeds, mapping, reading, webhooks
+from connectors.monday import checking, faults, feeds, mapping, reading, roles, webhooks
 from connectors.monday import lookup as looking
 from connectors.monday.board import context_of, require_roles
 from connectors.monday.client import Client
@@ -56,7 +57,7 @@ class MondayConnector:
     }
     lanes: ClassVar[Mapping[str, Lane]] = {"default": Lane(per_minute=1_000, at_once=10)}
     hooks: ClassVar[tuple[str, ...]] = webhooks.MUTATIONS
-    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100, hooks=True, lag=30.0)
+    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100, hooks=True, lag=30.0, roles=Roles(roles.OPTION, roles.tables))
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         require_roles(options)

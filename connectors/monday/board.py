@@ -48,6 +48,16 @@ _OWNER_TITLES = ("owner", "assignee", "assigned", "person", "people", "responsib
 _EFFORT_TITLES = ("estimate", "estimated", "estimation", "effort")
 _NOT_EFFORT = ("cost", "budget", "price", "point", "points", "revenue", "value")
 _PROGRESS_TITLES = ("progress", "% complete", "percent", "completion", "% done")
+TITLES: Mapping[str, tuple[str, ...]] = {
+    "status": _STATUS_TITLES,
+    "priority": _PRIORITY_TITLES,
+    "due": _DUE_TITLES,
+    "start": _START_TITLES,
+    "assignees": _OWNER_TITLES,
+    "estimate": _EFFORT_TITLES,
+    "progress": _PROGRESS_TITLES,
+}
+"""Words in a title that speak for a role."""
 _CURRENCIES = frozenset("$€£¥₪₹₩₽₺₫₴₦฿")
 
 _PRIORITIES = (
@@ -191,7 +201,7 @@ def priority_of(word: str) -> Priority:
     """Our priority for a label's name; a word that says nothing of urgency is ``none``."""
     text = word.casefold()
     for priority, words in _PRIORITIES:
-        if any(_contains(text, each) for each in words):
+        if any(contains(text, each) for each in words):
             return priority
     return Priority.NONE
 
@@ -238,9 +248,9 @@ def _unit(settings: Mapping[str, Any]) -> str:
 def _unit_minutes(title: str, settings: Mapping[str, Any]) -> int:
     """Hours unless the title or unit names minutes or days; a day of work is eight hours."""
     text = f"{title} {_unit(settings)}".casefold()
-    if _contains(text, "minutes") or _contains(text, "min") or _contains(text, "mins"):
+    if contains(text, "minutes") or contains(text, "min") or contains(text, "mins"):
         return 1
-    return 480 if _contains(text, "days") or _contains(text, "day") else 60
+    return 480 if contains(text, "days") or contains(text, "day") else 60
 
 
 def require_roles(options: Mapping[str, Any]) -> None:
@@ -270,7 +280,7 @@ def _titled(columns: list[Column], kinds: tuple[str, ...], titles: tuple[str, ..
     for word in titles:
         for column in fitting:
             text = column.title.casefold()
-            if _contains(text, word) and not any(_contains(text, other) for other in without):
+            if contains(text, word) and not any(contains(text, other) for other in without):
                 return column
     return None
 
@@ -280,7 +290,7 @@ def _first(columns: list[Column], *kinds: str) -> Column | None:
 
 
 def _suggest_status(columns: list[Column]) -> Column | None:
-    plain = [column for column in columns if not any(_contains(column.title.casefold(), word) for word in _PRIORITY_TITLES)]
+    plain = [column for column in columns if not any(contains(column.title.casefold(), word) for word in _PRIORITY_TITLES)]
     return _titled(plain, ("status",), _STATUS_TITLES) or _first(plain, "status")
 
 
@@ -293,7 +303,7 @@ def _suggest_due(columns: list[Column]) -> Column | None:
 
 
 def _is_start(column: Column) -> bool:
-    return any(_contains(column.title.casefold(), word) for word in _START_TITLES)
+    return any(contains(column.title.casefold(), word) for word in _START_TITLES)
 
 
 _SUGGEST: Mapping[str, Callable[[list[Column]], Column | None]] = {
@@ -311,7 +321,7 @@ _SUGGEST: Mapping[str, Callable[[list[Column]], Column | None]] = {
 }
 
 
-def _contains(text: str, words: str) -> bool:
+def contains(text: str, words: str) -> bool:
     """Whole words: "weekend" is no "end", "below" no "low"."""
     at = text.find(words)
     while at >= 0:

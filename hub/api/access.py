@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,24 +9,21 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
-from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from hub.access import audit, grants, keys, links, users
+from hub.access import acts, audit, grants, keys, records, users
 from hub.access.audit import Actor
 from hub.access.grants import GrantProblem
 from hub.access.keys import Role, Scope
+from hub.access.records import AuditFilter
 from hub.access.trail import RECORDED, WHO
 from hub.access.users import UserProblem
 from hub.api import answers
 from hub.api.door import ADMIN
-from hub.api.hub import Hub, HubHere
+from hub.api.hub import HubHere
 from hub.api.problems import Problem, not_found
-from hub.models import ApiKey, Audit, User
+from hub.models import ApiKey, User
 
 router = APIRouter(tags=["access"], dependencies=[ADMIN])
-AUDIT_COLUMNS = ("id", "at", "actor_kind", "actor_id", "address", "action", "target", "before", "after", "previous", "hash")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class UserShape(BaseModel):
@@ -162,14 +156,10 @@ def list_users(hub: HubHere) -> Response:
 def create_user(request: Request, hub: HubHere, asked: NewUser) -> Response:
     with hub.database.writing() as session:
         try:
-            made = users.add(session, asked.email, asked.name, asked.role, hub.now())
+            made, token = acts.invite(session, asked.email, asked.name, asked.role, hub.now(), _by(request), local=hub.settings.local_login)
         except UserProblem as error:
             raise Problem(409, "user_not_added", str(error)) from error
-        path = f"/setup/{links.make(session, hub.now(), user_id=made.id)}" if hub.settings.local_login else None
-        if path is None:
-            users.open_for_provider(made, hub.now())
-        audit.add(session, _by(request), "user.created", f"user:{made.id}", hub.now(), after={"role": made.role})
-        return _json({"data": _user(made), "setup_path": path}, 201)
+        return _json({"data": _user(made), "setup_path": f"/setup/{token}" if token else None}, 201)
 
 
 @router.patch("/users/{user_id}", summary="Change a person's role, or shut them out", response_model=UserAnswer)
@@ -182,24 +172,10 @@ def change_user(request: Request, hub: HubHere, user_id: UUID, asked: UserChange
         if user is None:
             raise not_found("user")
         try:
-            before, after = _change(session, user, asked, hub.now())
+            acts.change_user(session, user, hub.now(), by, role=asked.role, disabled=asked.disabled)
         except UserProblem as error:
             raise Problem(409, "last_admin", str(error)) from error
-        if after != before:
-            audit.add(session, by, "user.changed", f"user:{user.id}", hub.now(), before=before, after=after)
-        session.flush()
         return _json({"data": _user(user)})
-
-
-def _change(session: Session, user: User, asked: UserChange, now: datetime) -> tuple[dict[str, Any], dict[str, Any]]:
-    before = {"role": user.role, "disabled": user.disabled_at is not None}
-    if asked.role is not None and asked.role.value != user.role:
-        users.set_role(session, user, asked.role, now)
-    if asked.disabled and user.disabled_at is None:
-        users.disable(session, user, now)
-    elif asked.disabled is False:
-        users.enable(user)
-    return before, {"role": user.role, "disabled": user.disabled_at is not None}
 
 
 def _user(row: User) -> dict[str, Any]:
@@ -222,23 +198,15 @@ def create_key(request: Request, hub: HubHere, asked: NewKey) -> Response:
         owner = session.get(User, asked.owner_user_id) if asked.owner_user_id else None
         if asked.owner_user_id and (owner is None or owner.disabled_at is not None):
             raise Problem(422, "invalid_body", "there is no such active user", errors=[("/owner_user_id", "there is no such active user")])
+        by, ends = _by(request), asked.expires_at
         try:
-            text = keys.create(session, asked.name, asked.role.value, hub.now(), expires_at=asked.expires_at, scope=asked.scope, owner=owner)
+            made, text = acts.issue_key(
+                session, asked.name, asked.role, hub.now(), by, granted=asked.grants, scope=asked.scope, expires_at=ends, owner=owner
+            )
         except ValueError as error:
-            raise Problem(422, "invalid_body", str(error), errors=[("/", str(error))]) from error
-        made = session.scalars(select(ApiKey).where(ApiKey.prefix == keys.prefix_of(text))).one()
-        _grant(session, made, owner, asked, hub.now())
-        after = {"role": made.role, "scope": made.scope, "grants": asked.grants, "expires_at": made.expires_at, "owner_user_id": made.owner_user_id}
-        audit.add(session, _by(request), "key.created", f"key:{made.id}", hub.now(), after=after)
+            pointer = "/grants" if isinstance(error, GrantProblem) else "/"
+            raise Problem(422, "invalid_body", str(error), errors=[(pointer, str(error))]) from error
         return _json({"data": _key(made), "key": text}, 201)
-
-
-def _grant(session: Session, key: ApiKey, owner: User | None, asked: NewKey, now: datetime) -> None:
-    try:
-        targets = grants.parsed(asked.grants, asked.role, owner_role=owner.role if owner else None)
-        grants.replace(session, grants.Subject("key", key.id), targets, now, None)
-    except GrantProblem as error:
-        raise Problem(422, "invalid_body", str(error), errors=[("/grants", str(error))]) from error
 
 
 @router.delete("/keys/{key_id}", summary="Revoke a key", status_code=204)
@@ -249,8 +217,7 @@ def revoke_key(request: Request, hub: HubHere, key_id: UUID) -> Response:
         held = session.get(ApiKey, key_id)
         if held is None:
             raise not_found("key")
-        if keys.revoke(session, held.prefix, hub.now()):
-            audit.add(session, by, "key.revoked", f"key:{held.id}", hub.now())
+        acts.revoke_key(session, held, hub.now(), by)
     return Response(status_code=204)
 
 
@@ -261,61 +228,23 @@ def _key(row: ApiKey) -> dict[str, Any]:
 # -- the audit log ------------------------------------------------------------------------------------------------------------------
 
 
-class AuditQuery(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    actor_id: str | None = Field(None, max_length=100, description="a user's or key's id; at the command line the system's name")
-    action: str | None = Field(None, max_length=100, description="such as user.changed")
-    target: str | None = Field(None, max_length=200, description="such as user:ID")
-    since: AwareDatetime | None = Field(None, description="from this moment on")
-    until: AwareDatetime | None = Field(None, description="before this moment")
-
-    def where(self) -> list[Any]:
-        same = [getattr(Audit, name) == value for name in ("actor_id", "action", "target") if (value := getattr(self, name)) is not None]
-        times = [Audit.at >= self.since] if self.since else []
-        return [*same, *times, *([Audit.at < self.until] if self.until else [])]
-
-
-class AuditPage(AuditQuery):
+class AuditPage(AuditFilter):
     cursor: str | None = Field(None, pattern=r"^[0-9]{1,18}$", description="the last answer's next_cursor")
     limit: int = Field(100, ge=1, le=1000, description="rows a page")
 
 
 @router.get("/audit", summary="What was done, newest first", response_model=AuditAnswer)
 def list_audit(hub: HubHere, asked: Annotated[AuditPage, Query()]) -> Response:
-    where = [*asked.where(), *([Audit.id < int(asked.cursor)] if asked.cursor else [])]
     with hub.database.reading() as session:
-        rows = session.scalars(select(Audit).where(*where).order_by(Audit.id.desc()).limit(asked.limit + 1)).all()
-    shown = [{name: getattr(row, name) for name in AUDIT_COLUMNS} for row in rows[: asked.limit]]
-    return _json({"data": shown, "next_cursor": str(shown[-1]["id"]) if len(rows) > asked.limit else None})
+        rows, further = records.page(session, asked, int(asked.cursor) if asked.cursor else None, asked.limit)
+        shown = [{name: getattr(row, name) for name in records.COLUMNS} for row in rows]
+    return _json({"data": shown, "next_cursor": None if further is None else str(further)})
 
 
 @router.get("/audit.csv", summary="The same as a file, oldest first", response_class=StreamingResponse)
-def export_audit(request: Request, hub: HubHere, asked: Annotated[AuditQuery, Query()]) -> Response:
+def export_audit(request: Request, hub: HubHere, asked: Annotated[AuditFilter, Query()]) -> Response:
     """That it was taken out is in the log too."""
     with hub.database.writing() as session:
-        audit.add(session, _by(request), "audit.exported", None, hub.now(), after=asked.model_dump(exclude_none=True))
-        last = session.scalars(select(Audit.id).order_by(Audit.id.desc()).limit(1)).one()
+        last = records.taken_out(session, asked, hub.now(), _by(request))
     headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(_lines(hub, asked, last), media_type="text/csv; charset=utf-8", headers=headers)
-
-
-def _lines(hub: Hub, asked: AuditQuery, last: int) -> Iterator[str]:
-    yield _csv(AUDIT_COLUMNS)
-    after = 0
-    while True:
-        page = select(Audit).where(*asked.where(), Audit.id > after, Audit.id <= last).order_by(Audit.id).limit(audit.PAGE)
-        with hub.database.reading() as session:
-            rows = session.scalars(page).all()
-        if not rows:
-            return
-        yield "".join(_csv([audit.shape(row)[name] for name in AUDIT_COLUMNS]) for row in rows)
-        after = rows[-1].id
-
-
-def _csv(values: Any) -> str:
-    """One line. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
-    line = io.StringIO()
-    cells = [answers.dump(each).decode() if isinstance(each, dict) else "" if each is None else str(each) for each in values]
-    csv.writer(line).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
-    return line.getvalue()
+    return StreamingResponse(records.lines(hub.database.reading, asked, last), media_type="text/csv; charset=utf-8", headers=headers)

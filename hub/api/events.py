@@ -22,7 +22,7 @@ from hub.delivery.filter import Filter
 from hub.delivery.pull import Cursor, Lost, Page
 from hub.delivery.shapes import Message
 from hub.delivery.veil import Withheld, veiled
-from hub.portfolio.tasks import Instant, Text
+from hub.portfolio.tasks import Instant, Text, assignees_meant
 
 router = APIRouter(tags=["events"])
 READERS = Depends(allowed(Role.ADMIN, Role.PMO, Role.CONSUMER))
@@ -130,13 +130,21 @@ async def list_events(hub: HubHere, asked: Annotated[EventQuery, Query()], rung:
     """The log of changes from a cursor on, as endpoints are sent it: same ids, filters and order. With ``wait`` the answer comes as soon as there is
     an event that fits, and at the latest then. 410: what the cursor stands for is gone, and its ``detail`` says what to do; there is never a silent
     gap."""
-    criteria, until = asked.criteria(), anyio.current_time() + asked.wait
+    criteria, until = await run_sync(_criteria, hub, asked), anyio.current_time() + asked.wait
     found = await run_sync(_first, hub, asked, criteria)
     while not found.lines and (left := until - anyio.current_time()) > 0:
         if found.exhausted:
             await rung.beyond(found.cursor.sequence, left)
         found = await run_sync(_page, hub, found.cursor, criteria, asked.limit)
     return _answer(found, thin=asked.thin)
+
+
+def _criteria(hub: Hub, asked: EventQuery) -> Filter:
+    """With a person's users in the place of the person, for events name those."""
+    if not asked.assignee_id:
+        return asked.criteria()
+    with hub.database.reading() as session:
+        return asked.model_copy(update={"assignee_id": sorted(assignees_meant(session, asked.assignee_id))}).criteria()
 
 
 def _first(hub: Hub, asked: EventQuery, criteria: Filter) -> Page:

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
-from hub.access import audit, grants, teams
+from hub.access import acts, audit, grants, teams
 from hub.access.audit import Actor
-from hub.access.grants import GrantProblem, Subject, Target
+from hub.access.grants import GrantProblem, Subject
 from hub.access.keys import Role
 from hub.access.scope import BOUND
 from hub.access.trail import RECORDED, WHO
@@ -137,15 +137,10 @@ def _team(session: Session, team_id: UUID) -> None:
 
 
 def _set(hub: Hub, session: Session, by: Actor, subject: Subject, texts: list[str], *, enabled: bool = True) -> None:
-    before = {"grants": [str(each) for each in grants.listed(session, subject)]}
     try:
-        targets = [Target.parse(text) for text in texts]
-        changed = grants.replace(session, subject, targets, hub.now(), by.id, enabled=enabled)
+        acts.set_grants(session, subject, texts, hub.now(), by, enabled=enabled)
     except GrantProblem as error:
         raise Problem(422, "invalid_body", str(error), errors=[("/grants", str(error))]) from error
-    if changed:
-        after = {"grants": [str(each) for each in sorted(set(targets))], "enabled": enabled}
-        audit.add(session, by, "grants.changed", str(subject), hub.now(), before=before, after=after)
 
 
 def _shown(session: Session, subject: Subject, role: Role) -> Response:

@@ -19,7 +19,7 @@ from hub.api.hub import Hub, HubHere
 from hub.api.portfolio import TriageShape
 from hub.api.problems import Problem
 from hub.models import Project
-from hub.portfolio import holidays, policy, projects, triage
+from hub.portfolio import holidays, joining, policy, projects, triage
 from hub.portfolio.policy import Calendar, Decided, Policy, TriageRuleShape
 from hub.portfolio.projects import ProjectFilter
 from hub.portfolio.reach import meta
@@ -98,6 +98,8 @@ def set_policy(hub: HubHere, change: Change) -> Response:
             )
         except policy.Stale as error:
             raise Problem(409, "changed_meanwhile", "somebody else has changed the policy: read it again, then decide") from error
+    if change.policy is not None:
+        joining.apply_rule(hub.database, hub.now())
     return _shown(hub)
 
 

@@ -16,7 +16,7 @@ from hub.api.figures import ColoursShape, Counted, HealthShape, Named
 from hub.api.hub import HubHere
 from hub.api.paging import Paging, Zoned
 from hub.api.problems import not_found
-from hub.portfolio import containers, people, projects, rollup
+from hub.portfolio import containers, projects, rollup
 from hub.portfolio.reach import meta
 from hub.portfolio.tasks import EARLIEST, Chosen
 
@@ -122,23 +122,6 @@ class ContainerShape(BaseModel):
     projects: int = Field(description="projects directly in it")
 
 
-class PersonShape(BaseModel):
-    """One user of one tool. ``person_id``: the human, once several users are known to be one."""
-
-    id: UUID
-    tool: str
-    connection_id: UUID
-    external_id: str
-    name: str | None
-    email: str | None
-    active: bool
-    guest: bool
-    agent: bool
-    person_id: UUID | None
-    open_tasks: int
-    overdue_tasks: int
-
-
 class PortfolioQuery(Chosen, Zoned):
     since: date | None = Field(None, ge=EARLIEST.date(), description="slips since this day; else since the policy's number of days ago")
 
@@ -148,10 +131,6 @@ class ProjectQuery(projects.ProjectFilter, Paging, Zoned):
 
 
 class ContainerQuery(containers.ContainerFilter, Paging):
-    pass
-
-
-class PeopleQuery(people.PeopleFilter, Paging, Zoned):
     pass
 
 
@@ -195,13 +174,3 @@ def list_containers(request: Request, hub: HubHere, asked: Annotated[ContainerQu
         reached = hub.reach(session, asked)
         shapes, further = containers.page(session, asked, reached, asked.after(containers.BY_ID), asked.limit)
         return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, hub.day())))
-
-
-@router.get("/people", summary="The tools' users", response_model=Listed[PersonShape])
-def list_people(request: Request, hub: HubHere, asked: Annotated[PeopleQuery, Query()]) -> Response:
-    """Active ones first, by name, with their open and overdue tasks."""
-    day = hub.day(asked.tz)
-    with hub.database.reading() as session:
-        reached = hub.reach(session, asked)
-        shapes, further = people.page(session, asked, reached, day.today, asked.after(people.ORDER), asked.limit)
-        return answers.tagged(request, answers.listed(shapes, asked.next_cursor(further), meta(session, reached, day)))

@@ -6,7 +6,22 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from hub.api import access, connections, deliveries, endpoints, events, grants, mappings, policy, portfolio, portfolios, tasks, timeline, views
+from hub.api import (
+    access,
+    connections,
+    deliveries,
+    endpoints,
+    events,
+    grants,
+    mappings,
+    people,
+    policy,
+    portfolio,
+    portfolios,
+    tasks,
+    timeline,
+    views,
+)
 from hub.api.door import known_parameters
 from hub.api.problems import MEDIA, ProblemShape
 
@@ -27,6 +42,6 @@ def api() -> APIRouter:
     responses: dict[int | str, dict[str, Any]] = {status: {"description": words, **PROBLEM} for status, words in WORDS.items()}
     responses[400] = {"description": WORDS[400], "model": ProblemShape, **PROBLEM}
     made = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)], responses=responses)
-    for each in (portfolio, tasks, timeline, events, endpoints, deliveries, connections, mappings, views, policy, portfolios, access, grants):
+    for each in (portfolio, people, tasks, timeline, events, endpoints, deliveries, connections, mappings, views, policy, portfolios, access, grants):
         made.include_router(each.router)
     return made

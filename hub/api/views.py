@@ -101,7 +101,7 @@ class UserShape(BaseModel):
 class LoadAssignee(BaseModel):
     id: UUID
     name: str | None
-    kind: Literal["identity", "team"]
+    kind: Literal["person", "identity", "team"]
 
 
 class LoadShape(BaseModel):
@@ -201,7 +201,7 @@ class SummaryShape(BaseModel):
 
 class BoardQuery(Zoned):
     project_id: UUID = Field(description="the project")
-    by: board.By = Field(board.By.CATEGORY, description="columns by what a status counts as, or by the tool's sections")
+    by: board.By = Field(board.By.CATEGORY, description="columns by what a status counts as, by the tool's sections, or by who has the task")
     limit: int = Field(100, ge=1, le=1000, description="cards a column")
 
 

@@ -20,6 +20,7 @@ from hub.cli.house import House
 from hub.cli.progress import Watcher, watcher
 from hub.connections import ConnectionProblem
 from hub.models import Connection, SyncRun
+from hub.portfolio import joining
 from hub.sync import runs
 from hub.sync.engine import Engine
 from hub.sync.runs import Outcome
@@ -99,6 +100,7 @@ def together(hub: House, found: Sequence[Connection], watch: Watcher, order: Ord
             errand.abandon(waiting)
             say("hub: interrupted; the next sync goes on from the last kept page")
             raise typer.Exit(failures.INTERRUPTED) from None
+    joining.apply_rule(hub.database, house.now())
     return [each.result() for each in waiting if not each.exception()], [defect for each in waiting if (defect := each.exception())]
 
 

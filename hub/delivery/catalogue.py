@@ -131,6 +131,24 @@ DEFINITIONS: tuple[Definition, ...] = (
         cause=Cause.SCOPE,
     ),
     Definition(
+        E.PERSON_MERGED,
+        "users of the tools are known to be one human; `former_ids` in its object are persons that became this one",
+        "person",
+        shapes.HumanPart,
+        {"identity_ids": [_id("ada")]},
+        {"identity_ids": [_id("ada"), _id("ada elsewhere")]},
+        Cause.REMAP,
+    ),
+    Definition(
+        E.PERSON_SPLIT,
+        "and no longer: some of them are somebody else",
+        "person",
+        shapes.HumanPart,
+        {"identity_ids": [_id("ada"), _id("ada elsewhere")]},
+        {"identity_ids": [_id("ada")]},
+        Cause.REMAP,
+    ),
+    Definition(
         E.MAPPING_CHANGED,
         "a status counts otherwise on an admin's or the tool's word; or (about the connection, once) the hub reads a tool's data otherwise",
         "status",
@@ -162,7 +180,8 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(E.ENDPOINT_RECOVERED, "an endpoint takes messages again", "endpoint", after={"state": "active"}),
 )
 BY_TYPE = {each.type.value: each for each in DEFINITIONS}
-STATES: dict[str, Any] = {"task": shapes.TaskState, "project": shapes.ProjectState}
+STATES: dict[str, Any] = {"task": shapes.TaskState, "project": shapes.ProjectState, "person": shapes.HumanState}
+OF_NO_TOOL = ("endpoint", "person")
 
 _TASK: dict[str, Any] = {
     "id": _id("task"),
@@ -207,20 +226,22 @@ _PROJECT: dict[str, Any] = {
     "updated_at": _FINISHED,
     "deleted_at": None,
 }
+_PERSON: dict[str, Any] = {"id": _id("person"), "identity_ids": [], "former_ids": [_id("former person")]}
 _FOUND = datetime(2026, 11, 23, 9, 31, 12, tzinfo=UTC)
 
 
 def example(kind: str) -> Stored:
     """A line of the log as one of this type might be; invented, and the same every time. Raises KeyError for a type that does not exist."""
     told = BY_TYPE[kind]
-    state = {"task": _TASK, "project": _PROJECT}.get(told.entity, {"id": _id(told.entity), "name": f"a {told.entity}"})
-    happened = datetime.fromisoformat(_FINISHED) if told.entity in STATES else None
+    state = {"task": _TASK, "project": _PROJECT, "person": _PERSON}.get(told.entity, {"id": _id(told.entity), "name": f"a {told.entity}"})
+    of_a_tool = told.entity in ("task", "project")
+    happened = datetime.fromisoformat(_FINISHED) if of_a_tool else None
     return Stored(
         sequence=4711,
         id=UUID(_id(kind)),
         type=kind,
-        connection_id=None if told.entity == "endpoint" else UUID(_id("connection")),
-        tool=None if told.entity == "endpoint" else "example",
+        connection_id=None if told.entity in OF_NO_TOOL else UUID(_id("connection")),
+        tool=None if told.entity in OF_NO_TOOL else "example",
         entity=told.entity,
         entity_id=UUID(_id(told.entity)),
         change_set=UUID(_id("change set")),
@@ -234,9 +255,9 @@ def example(kind: str) -> Stored:
             "before": dict(told.before),
             "after": dict(told.after),
             "object": state | {name: value for name, value in told.after.items() if name in state},
-            "project_ids": [_id("project")] if told.entity in STATES else [],
-            "external_id": "1204" if told.entity in STATES else None,
-            "url": "https://tool.example.org/1204" if told.entity in STATES else None,
+            "project_ids": [_id("project")] if of_a_tool else [],
+            "external_id": "1204" if of_a_tool else None,
+            "url": "https://tool.example.org/1204" if of_a_tool else None,
             "version": 4711,
         },
     )

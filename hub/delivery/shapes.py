@@ -75,6 +75,14 @@ class ProjectState(BaseModel):
     deleted_at: datetime | None
 
 
+class HumanState(BaseModel):
+    """A person right after the event: the users of the tools who are this one human."""
+
+    id: UUID
+    identity_ids: list[UUID]
+    former_ids: list[UUID] = Field(description="persons that became this one; their ids still find it")
+
+
 class Known(BaseModel):
     """What is known of a connection, status, endpoint or container; may be empty."""
 
@@ -134,12 +142,16 @@ class HealthPart(TypedDict, total=False):
     health_text: str | None
 
 
+class HumanPart(TypedDict):
+    identity_ids: list[UUID]
+
+
 class Actor(BaseModel):
     id: UUID = Field(description="a user of the tool, as in /api/v1/people")
 
 
 class Entity(BaseModel):
-    kind: str = Field(description="task, project, status, connection or endpoint")
+    kind: str = Field(description="task, project, person, status, connection or endpoint")
     id: UUID
     tool: str | None
     connection_id: UUID | None

@@ -6,6 +6,7 @@ from hub.models.delivery import Attempt, Endpoint, Parked, Replay
 from hub.models.events import Change, Counter, Event
 from hub.models.grants import SHARED, Grant
 from hub.models.hooks import Hook, Inbound
+from hub.models.people import Apart, Merge, Person
 from hub.models.policy import Capacity, Holiday, Policy, TimeOff, TriageRule
 from hub.models.portfolio import (
     Assignment,
@@ -34,6 +35,7 @@ __all__ = [
     "SHARED",
     "STATUS_MOVED",
     "AdminLink",
+    "Apart",
     "ApiKey",
     "Assignment",
     "Attempt",
@@ -57,9 +59,11 @@ __all__ = [
     "Incident",
     "LoginAttempt",
     "Mark",
+    "Merge",
     "Missing",
     "Parked",
     "PendingLogin",
+    "Person",
     "Policy",
     "Portfolio",
     "PortfolioProject",

@@ -38,7 +38,7 @@ class Identity(Synced, Base):
     active: Mapped[bool]
     guest: Mapped[bool]
     agent: Mapped[bool]
-    person_id: Mapped[UUID | None]
+    person_id: Mapped[UUID | None] = mapped_column(index=True)
 
 
 class Team(Synced, Base):

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
 from connectors.records import Priority
-from hub.models import Identity, Project, Task, Team
+from hub.models import Identity, Person, Project, Task, Team
 from hub.portfolio.reach import Reach
 from hub.portfolio.tasks import COLUMNS, TaskFilter, conditions
 
@@ -48,7 +48,9 @@ def project_names(session: Session, reached: Reach, ids: Collection[UUID | None]
 
 
 def assignee_names(session: Session, reached: Reach, ids: Collection[UUID]) -> Mapping[UUID, str | None]:
-    """{person or team: name} of those that the reader sees."""
-    people = select(Identity.id, Identity.name).where(Identity.id.in_(ids), *reached.people())
+    """{person, user or team: name} of those that the reader sees."""
+    users = select(Identity.id, Identity.name).where(Identity.id.in_(ids), *reached.people())
     teams = select(Team.id, Team.name).where(Team.id.in_(ids), *reached.whole(Team.connection_id))
-    return {key: name for key, name in session.execute(people.union_all(teams))}  # noqa: C416  to the type checker a result's rows are no pairs
+    is_meant = or_(Person.id == Identity.person_id, Person.became_id == Identity.person_id)
+    people = select(Person.id, func.min(Identity.name)).join(Identity, is_meant).where(Person.id.in_(ids), *reached.people()).group_by(Person.id)
+    return {key: name for key, name in session.execute(users.union_all(teams, people))}  # noqa: C416  to the type checker a result's rows are no pairs

@@ -7,6 +7,7 @@ Stored is only what was set, so that a later release may choose a better default
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from enum import StrEnum
@@ -22,6 +23,7 @@ from hub.models import Policy as Row
 from hub.portfolio.workdays import Workdays
 
 DEFAULT = "default"
+DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
 class RuleName(StrEnum):
@@ -55,10 +57,20 @@ DEFAULT_RULES: dict[RuleName, Rule] = {
 }
 
 
+def _domain(text: str) -> str:
+    found = text.strip().lower().removeprefix("@")
+    if not DOMAIN.fullmatch(found):
+        raise ValueError("a domain looks like example.org")
+    return found
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+
+
 class Policy(Strict):
     """``slip_days``: how far back slips are looked for where nobody asks for a date. ``estimate_share``: from which share of tasks with an
     estimate on progress goes by estimate. ``dated_share``: below this share of open tasks with a due date a project without any alarm is
-    grey and not green."""
+    grey and not green. ``own_domains``: users of several tools with the same e-mail address there are one person, guests left out."""
 
     due_soon_days: int = Field(default=7, ge=0, le=365)
     stale_days: int = Field(default=14, ge=1, le=3650)
@@ -67,6 +79,7 @@ class Policy(Strict):
     dated_share: float = Field(default=0.3, ge=0, le=1)
     unknown_share: float = Field(default=0.5, ge=0, le=1)
     rules: dict[RuleName, Rule] = {}
+    own_domains: tuple[Domain, ...] = Field(default=(), max_length=50)
 
     def rule(self, name: RuleName) -> Rule:
         return self.rules.get(name, DEFAULT_RULES[name])

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from connectors.records import Priority, StatusCategory, TaskKind
 from hub import events
-from hub.models import Assignment, Task, TaskProject
+from hub.models import Assignment, Identity, Person, Task, TaskProject
 from hub.portfolio.fold import holds
 from hub.portfolio.keyset import LARGEST, Key, Keyset
 from hub.portfolio.reach import Reach
@@ -71,7 +71,7 @@ class MilestoneFilter(Chosen):
 
     project_id: list[UUID] = Field([], description="any project the task is in, its home or another; repeatable")
     external_id: list[Text] = Field([], description="the tool's own id; repeatable")
-    assignee_id: list[UUID] = Field([], description="a person or team it is assigned to; repeatable")
+    assignee_id: list[UUID] = Field([], description="whom it is assigned to: a person, a tool's user or a team; repeatable")
     status_category: list[StatusCategory] = Field([], description="what its status counts as; repeatable")
     priority: list[Priority] = Field([], description="repeatable")
     tag: list[Text] = Field([], description="a tag as the tool writes it; repeatable")
@@ -137,7 +137,8 @@ def conditions(session: Session, asked: TaskFilter, reached: Reach, today: date)
     if asked.project_id:
         wanted.append(in_projects(reached, asked.project_id))
     if asked.assignee_id:
-        wanted.append(Task.id.in_(select(Assignment.task_id).where(Assignment.assignee_id.in_(asked.assignee_id))))
+        meant = assignees_meant(session, asked.assignee_id)
+        wanted.append(Task.id.in_(select(Assignment.task_id).where(Assignment.assignee_id.in_(meant))))
     if asked.tag:
         wanted.append(_tagged(session, asked.tag))
     if asked.due_before:
@@ -153,6 +154,12 @@ def conditions(session: Session, asked: TaskFilter, reached: Reach, today: date)
     if asked.q:
         wanted.append(holds(Task.title, asked.q))
     return wanted
+
+
+def assignees_meant(session: Session, ids: Collection[UUID]) -> set[UUID]:
+    """The users and teams that a filter by assignee means: for a person, or one that became another, all of its users; a user is only itself."""
+    persons = select(func.coalesce(Person.became_id, Person.id)).where(Person.id.in_(ids))
+    return {*ids, *session.scalars(select(Identity.id).where(Identity.person_id.in_(persons)))}
 
 
 def _shown(asked: TaskFilter) -> list[ColumnElement[bool]]:

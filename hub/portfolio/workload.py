@@ -17,7 +17,7 @@ from sqlalchemy import Float, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 
 from connectors.records import TaskKind
-from hub.models import Assignment, Identity, Task, Team
+from hub.models import Assignment, Identity, Person, Task, Team
 from hub.portfolio import policy
 from hub.portfolio.policy import Calendar
 from hub.portfolio.reach import Day, Reach
@@ -63,7 +63,7 @@ def workload(session: Session, reached: Reach, day: Day, *, first: date | None =
             load.minutes[week] += minutes * share
             load.tasks[week] += tasks
     people = _people(session, {who for who in loads if who and who not in teams}, reached)
-    capacities = _capacities(calendar, begins, people)
+    capacities = _capacities(calendar, begins, people, _former(session, people))
     lines = [_line(who, load, begins, people, teams, capacities) for who, load in loads.items()]
     lines.sort(key=lambda line: (line["assignee"] is None, -max(line["load"], default=0), line["assignee"]["name"] or "" if line["assignee"] else ""))
     return {"weeks": begins, "people": lines}
@@ -106,8 +106,22 @@ def _people(session: Session, who: set[UUID], reached: Reach) -> Mapping[UUID, l
     return found
 
 
-def _capacities(calendar: Calendar, begins: Sequence[date], people: Mapping[UUID, Sequence[Shape]]) -> dict[UUID, list[int]]:
-    """Working minutes by week. A person's own entry counts, else that of the first of its users that has one; time off counts of all of them."""
+def _former(session: Session, people: Mapping[UUID, Sequence[Shape]]) -> Mapping[UUID, list[UUID]]:
+    """{person: those that became it}: what was said of their working time still holds."""
+    linked = {who for who, users in people.items() if any(user["linked"] for user in users)}
+    found: dict[UUID, list[UUID]] = defaultdict(list)
+    became = select(Person.id, Person.became_id).where(Person.became_id.in_(linked)).order_by(Person.created_at, Person.id)
+    for former, person in session.execute(became):
+        if person is not None:
+            found[person].append(former)
+    return found
+
+
+def _capacities(
+    calendar: Calendar, begins: Sequence[date], people: Mapping[UUID, Sequence[Shape]], former: Mapping[UUID, Sequence[UUID]]
+) -> dict[UUID, list[int]]:
+    """Working minutes by week. A person's own entry counts, else that of the first of those that became it, or of its users, that has one; time off
+    counts of all of them."""
     own = {each.person_id: each for each in calendar.people}
     away: dict[UUID, list[date]] = defaultdict(list)
     for each in calendar.time_off:
@@ -116,7 +130,7 @@ def _capacities(calendar: Calendar, begins: Sequence[date], people: Mapping[UUID
     found = {}
     holidays = [each.day for each in calendar.holidays]
     for who, users in people.items():
-        keys = [who, *(user["id"] for user in users if user["id"] != who)]
+        keys = [who, *former.get(who, ()), *(user["id"] for user in users if user["id"] != who)]
         entry = next((own[key] for key in keys if key in own), None)
         days = [day for key in keys for day in away.get(key, ())]
         weekdays = entry.working_days if entry and entry.working_days is not None else calendar.working_days
@@ -139,7 +153,7 @@ def _line(
     cells = [_cell(week, load, capacity[place] if capacity else None) for place, week in enumerate(begins)]
     name = teams.get(who) if who else None
     return {
-        "assignee": {"id": who, "name": users[0]["name"] if users else name, "kind": "team" if who in teams else "identity"} if who else None,
+        "assignee": {"id": who, "name": users[0]["name"] if users else name, "kind": _kind(who, users, teams)} if who else None,
         "users": list(users),
         "linked": any(user["linked"] for user in users),
         "weeks": cells,
@@ -149,6 +163,10 @@ def _line(
             for name, (tasks, minutes) in load.apart.items()
         },
     }
+
+
+def _kind(who: UUID, users: Sequence[Shape], teams: Mapping[UUID, str]) -> str:
+    return "team" if who in teams else "person" if any(user["id"] != who for user in users) else "identity"
 
 
 def _cell(week: date, load: Load, capacity: int | None) -> Shape:

@@ -12,7 +12,7 @@ from hub.models import Connection, Incident, Project, Task
 from hub.portfolio import reading
 from hub.portfolio.reach import reach
 from hub.portfolio.reading import CoverageFilter, Proof, RunFilter
-from hub.sync import contact, pace, runs
+from hub.sync import contact, pace, roles, runs
 from hub.web.desk import Act, Desk, View, Wrong, nothing
 
 RUNS, GAPS = 20, 200
@@ -53,7 +53,9 @@ def connection(view: View) -> Response:
         for name, of in (("projects", Project), ("tasks", Task))
     }
     pace_told = pace.told(view.session, row, view.day.now, view.desk.settings)
-    return view.page("connection.html", connection=mine, runs=newest, busy=busy, counted=counted, pace=pace_told)
+    return view.page(
+        "connection.html", connection=mine, runs=newest, busy=busy, counted=counted, pace=pace_told, has_roles=roles.of_tool(row.tool) is not None
+    )
 
 
 def data(view: View) -> Response:

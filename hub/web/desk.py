@@ -17,9 +17,11 @@ from jinja2 import Environment
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.orm import Session
 
-from hub.access import scope
+from hub.access import audit, scope
+from hub.access.audit import Actor
 from hub.access.keys import Role
 from hub.access.scope import Scope
+from hub.access.trail import RECORDED
 from hub.db import Database
 from hub.jobs.base import Jobs
 from hub.portfolio.keyset import Key, Keyset
@@ -47,6 +49,10 @@ ADMIN = (
     ("/admin/connections", "Connections", (Role.ADMIN,)),
     ("/admin/data", "Data quality", (Role.ADMIN, Role.PMO, Role.VIEWER)),
     ("/admin/statuses", "Status mapping", (Role.ADMIN, Role.PMO)),
+    ("/admin/people", "People", (Role.ADMIN,)),
+    ("/admin/endpoints", "Endpoints", (Role.ADMIN,)),
+    ("/admin/keys", "Keys & users", (Role.ADMIN,)),
+    ("/admin/audit", "Audit", (Role.ADMIN,)),
 )
 
 
@@ -86,12 +92,14 @@ class Desk:
 
         router.add_api_route(path, endpoint, methods=["GET"], name=f"page {path}", dependencies=[Depends(only(*roles) if roles else signed_in)])
 
-    def do(self, router: APIRouter, path: str, act: Callable[[Act], str], *roles: Role) -> None:
-        """What a form asks for, by these roles; ``act`` gives the address of the page to go on to."""
+    def do(self, router: APIRouter, path: str, act: Callable[[Act], str | Response], *roles: Role) -> None:
+        """What a form asks for, by these roles; ``act`` gives the address of the page to go on to, or the answer itself where it is shown only this
+        once."""
 
         def endpoint(request: Request, fields: Form) -> Response:
             try:
-                return RedirectResponse(act(Act(self, request, fields)), 303)
+                found = act(Act(self, request, fields))
+                return RedirectResponse(found, 303) if isinstance(found, str) else found
             except Wrong as wrong:
                 return self.error(request, wrong)
 
@@ -123,6 +131,25 @@ class Act:
     def id(self, name: str, what: str) -> UUID:
         """Of the path."""
         return path_id(self.request, name, what)
+
+    def ids(self, name: str) -> list[UUID]:
+        """What was ticked."""
+        try:
+            return [UUID(text) for text in self.fields.getlist(name)]
+        except ValueError as error:
+            raise Wrong(422, "This form is not whole", "Go back, load the page again and send it.") from error
+
+    def by(self) -> Actor:
+        """Who acts, for an act that writes its own row into the audit log."""
+        self.request.scope[RECORDED] = True
+        return audit.actor(login.signed_in(self.request), self.request.client.host if self.request.client else None)
+
+    def page(self, template: str, **values: Any) -> Response:
+        """An answer to be shown this once: not to be kept by the browser either."""
+        with self.desk.database.reading() as session:
+            answer = View(self.desk, self.request, session).page(template, **values)
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
 
 
 def path_id(request: Request, name: str, what: str) -> UUID:

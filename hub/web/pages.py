@@ -14,7 +14,24 @@ from hub.db import Database
 from hub.jobs.base import Jobs
 from hub.settings import Settings
 from hub.vault import Vault
-from hub.web import admin, changes, connecting, milestones, portfolio, projects, statuses, tasks, timeline, words, workload
+from hub.web import (
+    admin,
+    changes,
+    connecting,
+    endpoints,
+    entrants,
+    milestones,
+    persons,
+    portfolio,
+    projects,
+    records,
+    roles,
+    statuses,
+    tasks,
+    timeline,
+    words,
+    workload,
+)
 from hub.web.desk import Desk
 
 HERE = Path(__file__).parent
@@ -35,6 +52,7 @@ def router(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now
     """Every page; who may see it is asked of ``login``."""
     made = APIRouter(include_in_schema=False)
     desk = Desk(settings, database, vault, jobs, now, environment())
-    for page in (portfolio, projects, tasks, timeline, milestones, workload, changes, connecting, admin, statuses):
+    reading = (portfolio, projects, tasks, timeline, milestones, workload, changes)
+    for page in (*reading, connecting, admin, statuses, persons, endpoints, entrants, records, roles):
         page.routes(made, desk)
     return made

@@ -128,7 +128,7 @@ def _list(view: View, project_id: UUID) -> dict[str, Any]:
 
 
 def _board(view: View, project_id: UUID) -> dict[str, Any]:
-    by = board.By(view.choice("by", {"category": "", "section": ""}, "category"))
+    by = board.By(view.choice("by", {"category": "", "section": "", "person": ""}, "category"))
     return {"columns": board.board(view.session, project_id, view.everything, view.day, by, CARDS), "by": by.value}
 
 

@@ -67,6 +67,15 @@ FIELDS: Mapping[str, str] = {
     "health_text": "declared health in words",
     "description": "description",
 }
+ROLES: Mapping[str, str] = {
+    "due": "due date",
+    "start": "start date",
+    "timeline": "start and due date together",
+    "assignees": "assigned to",
+    "logged": "time spent",
+    "dependency": "waits for",
+}
+"""What a column may mean, where its key says it badly."""
 DASH = "\u2013"
 """Stands where there is nothing to say."""
 

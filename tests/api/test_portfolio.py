@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from hub.api.answers import Listed, Single
-from hub.api.portfolio import ContainerShape, PersonShape, PortfolioShape, ProjectShape
+from hub.api.people import PersonShape
+from hub.api.portfolio import ContainerShape, PortfolioShape, ProjectShape
 from hub.db import Database
 from hub.sync.coverage import proved
 from tests.api import builders as make

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.orm import Session
 
+from hub.access.audit import Actor
 from hub.api import views
 from hub.api.answers import Listed, Single
 from hub.api.portfolio import PortfolioShape, ProjectShape
@@ -18,6 +19,7 @@ from hub.api.tasks import DatedMilestoneShape
 from hub.api.timeline import DependencyShape
 from hub.db import Database
 from hub.models import Connection, Project, Task, TaskProject
+from hub.portfolio import joining
 from hub.portfolio.definitions import FIGURES
 from tests.api import builders as make
 from tests.api.conftest import Caller, counted
@@ -122,6 +124,23 @@ def test_a_board_has_columns_by_meaning_or_by_section(database: Database, apollo
     assert titles["forgotten"]["assignees"][0]["name"] == "Ada Ångström"
     by_section = call.data("board", project_id=str(apollo.id), by="section", limit=2)
     assert [(column["name"], column["tasks"], len(column["cards"])) for column in by_section] == [("Doing", 1, 1), (None, 5, 2)]
+
+
+def test_a_board_by_person_has_a_column_for_each_human_whichever_user_of_theirs_has_the_task(database: Database, call: Caller) -> None:
+    with database.writing() as session:
+        account = make.connection(session)
+        project = make.project(session, account)
+        ada, twin, bo = (make.identity(session, account, name) for name in ("Ada", "Ada's other", "Bo"))
+        for user in (ada, twin, bo):
+            make.assign(session, make.task(session, project), user)
+        both = make.task(session, project)
+        make.assign(session, both, bo, rank=1)
+        make.assign(session, both, ada)
+        make.task(session, project, "nobody's")
+        person = joining.merge(session, [ada.id, twin.id], make.NOW, Actor("user", None)).person_id
+        project_id, bo_id = project.id, bo.id
+    found = call.data("board", project_id=str(project_id), by="person")
+    assert [(column["id"], column["name"], column["tasks"]) for column in found] == [(str(person), "Ada", 3), (str(bo_id), "Bo", 1), (None, None, 1)]
 
 
 def test_workload_is_by_person_and_week_with_the_rest_apart(database: Database, apollo: Project, call: Caller) -> None:

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from connectors.base import Item
 from connectors.errors import BadResponse
-from connectors.monday import mapping
-from connectors.monday.board import Raw, Shape, context_of, priority_of, shape_of
+from connectors.monday import MondayConnector, mapping
+from connectors.monday.board import ROLES, Raw, Shape, context_of, priority_of, shape_of
+from connectors.monday.roles import KINDS
 from connectors.records import FieldType, Priority, Task
 from tests.connectors.monday.pretend import STATUS, column
 
@@ -140,3 +141,32 @@ def test_a_context_holds_the_board_and_its_companion() -> None:
     project = {"id": "1", "columns": [STATUS], "_companion": {"id": "2", "columns": [STATUS]}}
     shapes: dict[str, Shape] = context_of(project, {}).data
     assert {key: (shape.companion, shape.project_id) for key, shape in shapes.items()} == {"1": (False, "project:1"), "2": (True, "project:1")}
+
+
+def test_each_role_is_shown_with_its_suggestion_the_evidence_and_what_could_play_it() -> None:
+    columns = named(("status", "Stage"), ("date", "Weekend"), ("numbers", "Budget"))
+    board = {"id": "1", "columns": list(columns), "_companion": {"id": "2", "columns": [column("s", "status", "State")]}}
+    chosen: dict[str, Any] = {"column_roles": {"1": {"due": "", "status": columns[0]["id"]}}}
+    capability = MondayConnector.capabilities.roles
+    assert capability is not None
+    own, below = capability.tables(board, chosen)
+    shown = {role.key: role for role in own.roles}
+    assert list(shown) == list(ROLES)
+    assert (shown["status"].suggested, shown["status"].chosen, shown["status"].because) == ("Stage", "Stage", "by its title, Stage")
+    assert (shown["due"].suggested, shown["due"].chosen) == ("Weekend", "")
+    assert shown["due"].because == "the only column of its type, Weekend"
+    assert (shown["estimate"].suggested, shown["estimate"].because, shown["estimate"].columns) == (None, "no title says so", (("Budget", "Budget"),))
+    assert (shown["tags"].because, shown["tags"].chosen) == ("no column has the right type", None)
+    assert (below.id, below.name, below.roles[0].suggested) == ("2", "Subitems", "s")
+
+
+def test_what_is_suggested_is_what_would_hold_without_a_choice() -> None:
+    board = {"id": "1", "columns": list(named(("status", "Status"), ("date", "Due"), ("people", "Owner"), ("numbers", "Effort")))}
+    capability = MondayConnector.capabilities.roles
+    assert capability is not None
+    (table,) = capability.tables(board, {})
+    assert {role.key: role.suggested for role in table.roles if role.suggested} == roles(*board["columns"])
+
+
+def test_every_role_may_be_played_by_what_the_mapping_reads() -> None:
+    assert set(KINDS) == set(ROLES)
