@@ -6,13 +6,13 @@ from datetime import datetime
 from itertools import takewhile
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from hub import events
 from hub.db import Database
 from hub.events import Draft, EventType
-from hub.models import Attempt, Endpoint, Event, Parked
+from hub.models import Attempt, Endpoint, Event, Parked, Replay
 from hub.settings import Settings
 
 CHUNK = 1000
@@ -35,6 +35,8 @@ def sweep(database: Database, settings: Settings, now: datetime) -> tuple[int, i
         counts[0] += got
     while got := _drop_attempts(database, settings, now):
         counts[1] += got
+    while _drop_rests(database, settings, now):
+        continue
     return counts[0], counts[1]
 
 
@@ -82,3 +84,18 @@ def _drop_attempts(database: Database, settings: Settings, now: datetime) -> int
         count = session.scalar(due) or 0
         session.execute(delete(Attempt).where(Attempt.id <= last, Attempt.at < now - settings.retention_attempts))
         return count
+
+
+def _drop_rests(database: Database, settings: Settings, now: datetime) -> int:
+    """One chunk of what nobody can do anything with any more: dead letters whose event has left the log for as long as attempts are kept, and
+    replays that ended so long ago."""
+    ended = now - settings.retention_attempts
+    with database.writing() as session:
+        dead = select(Parked.endpoint_id, Parked.sequence).where(Parked.state == "dead", Parked.parked_at < ended - settings.retention_events)
+        letters = session.execute(dead.order_by(Parked.endpoint_id, Parked.sequence).limit(CHUNK)).all()
+        replays = session.scalars(select(Replay.id).where(Replay.done_at < ended).order_by(Replay.id).limit(CHUNK)).all()
+        if letters:
+            session.execute(delete(Parked).where(tuple_(Parked.endpoint_id, Parked.sequence).in_([tuple(each) for each in letters])))
+        if replays:
+            session.execute(delete(Replay).where(Replay.id.in_(replays)))
+        return len(letters) + len(replays)
