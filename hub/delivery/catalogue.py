@@ -252,7 +252,7 @@ def example(kind: str) -> Stored:
 def message_of(kind: str) -> type[BaseModel]:
     """The shape of a message of this type."""
     told = BY_TYPE[kind]
-    state = shapes.Known if kind.startswith("container.") else STATES.get(told.entity, shapes.Known)
+    state: Any = shapes.Known if kind.startswith("container.") else STATES.get(told.entity, shapes.Known)
     state = state | shapes.Known if kind in SUMMED_UP else state
     data = create_model(
         f"{told.name}Data",
