@@ -27,7 +27,6 @@ from hub.delivery.endpoints import EndpointProblem, Terms
 from hub.delivery.pull import Cursor, Lost
 from hub.models import ApiKey, Endpoint
 from hub.portfolio.tasks import Text
-from hub.vault import Vault
 
 router = APIRouter(prefix="/webhook-endpoints", tags=["webhook endpoints"])
 OWNERS = allowed(Role.ADMIN, Role.PMO, Role.CONSUMER)
@@ -194,7 +193,7 @@ def change_endpoint(hub: HubHere, key: Owner, endpoint_id: UUID, asked: TermsBod
     vetted = _vetted(hub, asked.url) if asked.url is not None else None
     with hub.database.writing() as session, told_as_problems():
         held = mine(session, key, endpoint_id)
-        endpoints.change(session, hub.vault, held, name=asked.name, url=vetted, terms=_terms(asked, terms_of(hub.vault, held)))
+        endpoints.change(session, hub.vault, held, name=asked.name, url=vetted, terms=_terms(asked, endpoints.terms_of(hub.vault, held)))
         session.flush()
         return _shown(hub, session, held)
 
@@ -249,12 +248,6 @@ def mine(session: Session, key: ApiKey, endpoint_id: UUID) -> Endpoint:
     if held is None or not (is_admin(key) or held.owner_key_id == key.id):
         raise not_found("endpoint")
     return held
-
-
-def terms_of(vault: Vault, held: Endpoint) -> Terms:
-    """As the endpoint has them now."""
-    headers = endpoints.static_headers(vault, held)
-    return Terms(held.types, held.filter, held.thin, held.ordering, headers, held.owner_key_id)
 
 
 def _terms(asked: TermsBody, former: Terms) -> Terms:

@@ -1,4 +1,5 @@
-"""``hub endpoint add | list | show | pause | resume | remove | rotate | test | replay | attempts | listen``: where events are sent to."""
+"""``hub endpoint add | list | show | change | pause | resume | remove | rotate | test | replay | attempts | parked | skip | retry | listen``: where
+events are sent to."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
@@ -18,7 +19,7 @@ from hub import connections
 from hub.cli import house, listen, show
 from hub.cli.failures import CannotGoOn, WrongUsage, say
 from hub.cli.record import recorded
-from hub.delivery import cards, catalogue, endpoints, replay, trial
+from hub.delivery import cards, catalogue, endpoints, parked, replay, trial
 from hub.delivery.address import Rules, TargetRefused
 from hub.delivery.endpoints import EndpointProblem, Terms
 from hub.delivery.filter import Filter, check
@@ -29,6 +30,7 @@ app = typer.Typer(help="Where events are sent to.", no_args_is_help=True)
 app.command("listen")(listen.listen)
 Named = Annotated[str, typer.Argument(metavar="NAME", help="the endpoint's name or id, as hub endpoint list shows it")]
 AsJson = Annotated[bool, typer.Option("--json", help="one JSON object a line")]
+NONE: dict[str, Any] = {"types": [], "filter": {}, "headers": {}}
 Types = Annotated[list[str] | None, typer.Option("--type", metavar="TYPE", help="such as task.status_changed or task.*; repeatable; none: all")]
 
 
@@ -88,6 +90,35 @@ def show_endpoint(name: Named, as_json: AsJson = False) -> None:
     card["filter"] = "; ".join(f"{name}={','.join(values)}" for name, values in card["filter"].items())
     card["parked"] = ", ".join(f"{count} {state}" for state, count in card["parked"].items())
     show.facts({fact.replace("_", " "): ", ".join(value) if isinstance(value, list) else value for fact, value in card.items() if fact != "name"})
+
+
+@app.command("change")
+@recorded("endpoint.changed")
+def change(
+    name: Named,
+    new_name: Annotated[str | None, typer.Option("--rename", metavar="NAME", help="another name")] = None,
+    url: Annotated[str | None, typer.Option(metavar="URL", help="another address")] = None,
+    types: Types = None,
+    filters: Annotated[list[str] | None, typer.Option("--filter", metavar="KEY=VALUE", help="instead of the whole filter; repeatable")] = None,
+    thin: Annotated[bool | None, typer.Option("--thin/--full", help="messages without data, or with it")] = None,
+    ordering: Annotated[str | None, typer.Option(help="entity or none")] = None,
+    headers: Annotated[list[str] | None, typer.Option("--header", metavar="NAME=VALUE", help="instead of all headers; repeatable")] = None,
+    drop: Annotated[list[str] | None, typer.Option(metavar="WHAT", help="types (then all come), filter or headers; repeatable")] = None,
+) -> None:
+    """Change what is given; all else stays, its place in the log and its secret too."""
+    if wrong := sorted(set(drop or []) - {"types", "filter", "headers"}):
+        raise WrongUsage(f"--drop is types, filter or headers, not {wrong[0]}")
+    given: dict[str, Any] = {"types": _types(types) if types else None, "filter": _filter(filters) if filters else None, "thin": thin}
+    given |= {"ordering": ordering, "headers": dict(map(_pair, headers)) if headers else None}
+    given = {term: value for term, value in given.items() if value is not None} | {term: NONE[term] for term in drop or []}
+    with house.opened() as hub:
+        with told():
+            vetted = endpoints.vet(url, Rules.of(hub.settings)) if url else None
+        with hub.database.writing() as session, told():
+            held = by_name(session, name)
+            terms = replace(endpoints.terms_of(hub.vault, held), **given) if given else None
+            endpoints.change(session, hub.vault, held, name=new_name, url=vetted, terms=terms)
+    say("hub: changed; what is parked is not filtered again")
 
 
 @app.command("pause")
@@ -205,6 +236,51 @@ def attempts(
         return
     shown = [(row["at"], row["kind"], row["type"], row["status"], f"{row['duration_ms']} ms", row["error"]) for row in rows]
     show.columns(("AT", "KIND", "TYPE", "STATUS", "TOOK", "ERROR"), shown)
+
+
+@app.command("parked")
+def parked_ones(
+    name: Named,
+    dead: Annotated[bool, typer.Option("--dead", help="those that were given up")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="how many, the oldest first")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """Show what it did not take, set aside so that all else goes on."""
+    with house.opened() as hub, hub.database.reading() as session:
+        rows = [cards.parked(row) for row in parked.listed(session, by_name(session, name).id, dead=dead, limit=limit)]
+    if as_json:
+        for row in rows:
+            show.json(row)
+        return
+    shown = [(row["sequence"], row["state"], row["entity"], row["entity_id"], row["attempts"], row["next_at"], row["last_error"]) for row in rows]
+    show.columns(("PLACE", "STATE", "OF", "ID", "TRIED", "NEXT", "ERROR"), shown)
+
+
+@app.command("skip")
+@recorded("endpoint.skipped")
+def skip(name: Named, entity: Annotated[str, typer.Argument(metavar="ID", help="the task, project ... whose others wait behind it")]) -> None:
+    """Give up the event that an entity's others stand behind: the next goes out and says so."""
+    with house.opened() as hub, hub.database.writing() as session:
+        if not parked.skip(session, by_name(session, name), _id(entity), house.now()):
+            raise CannotGoOn(f"nothing of {entity} is parked: hub endpoint parked {show.word(name)} shows what is")
+    say("hub: given up; what stood behind it goes out now")
+
+
+@app.command("retry")
+@recorded("endpoint.retried")
+def retry(
+    name: Named,
+    entity: Annotated[str | None, typer.Option(metavar="ID", help="only what waits of this task, project ...")] = None,
+    places: Annotated[list[int] | None, typer.Option("--dead", metavar="PLACE", help="this dead letter, from the beginning; repeatable")] = None,
+) -> None:
+    """Try at once what waits for its own retry, or dead letters again."""
+    if entity and places:
+        raise WrongUsage("--entity and --dead exclude each other")
+    with house.opened() as hub, hub.database.writing() as session:
+        held = by_name(session, name)
+        chosen = _id(entity) if entity else None
+        count = parked.revive(session, held, places, house.now()) if places else parked.retry(session, held, house.now(), chosen)
+    say(f"hub: {count} events are tried now" if count else "hub: nothing waits")
 
 
 def by_name(session: Session, name: str) -> Endpoint:

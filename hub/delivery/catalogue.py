@@ -81,7 +81,7 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(E.TASK_ARCHIVED, "archived itself", part=shapes.ArchivedPart, before={"archived": False}, after={"archived": True}),
     Definition(
         E.TASK_RESTORED,
-        "back from the archive, from deletion, or into the hub's view",
+        "back from the archive, from deletion, or into the hub's view (more than five of a page at once: one event about the connection)",
         part=shapes.BackPart,
         before={"archived": True},
         after={"archived": False},
@@ -89,7 +89,11 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(
         E.TASK_DELETED, "gone, on evidence (see the promises)", part=shapes.DeletedPart, before={"deleted_at": None}, after={"deleted_at": _FINISHED}
     ),
-    Definition(E.TASK_LEFT_SCOPE, "the tool still has it, but no longer shows it to the hub", cause=Cause.SCOPE),
+    Definition(
+        E.TASK_LEFT_SCOPE,
+        "the tool still has it, but no longer shows it to the hub (more than five at once: one event about the connection)",
+        cause=Cause.SCOPE,
+    ),
     Definition(
         E.MILESTONE_SLIPPED,
         "a milestone's date moved to a later day",
@@ -180,6 +184,8 @@ DEFINITIONS: tuple[Definition, ...] = (
     Definition(E.ENDPOINT_RECOVERED, "an endpoint takes messages again", "endpoint", after={"state": "active"}),
 )
 BY_TYPE = {each.type.value: each for each in DEFINITIONS}
+SUMMED_UP = {E.TASK_LEFT_SCOPE.value, E.TASK_RESTORED.value}
+"""Of tasks one by one, or of many in one event about the connection, which has no state of its own."""
 STATES: dict[str, Any] = {"task": shapes.TaskState, "project": shapes.ProjectState, "person": shapes.HumanState}
 OF_NO_TOOL = ("endpoint", "person")
 
@@ -267,7 +273,8 @@ def example(kind: str) -> Stored:
 def message_of(kind: str) -> type[BaseModel]:
     """The shape of a message of this type."""
     told = BY_TYPE[kind]
-    state = shapes.Known if kind.startswith("container.") else STATES.get(told.entity, shapes.Known)
+    state: Any = shapes.Known if kind.startswith("container.") else STATES.get(told.entity, shapes.Known)
+    state = state | shapes.Known if kind in SUMMED_UP else state
     data = create_model(
         f"{told.name}Data",
         changed=(list[str], Field(description="the fields that differ")),

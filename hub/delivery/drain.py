@@ -33,7 +33,8 @@ AHEAD = 2000
 MOST_PARKED = 10_000
 """Entities with something parked; beyond that no more is read until some are through."""
 MOST_UNWRITTEN = 1000
-"""Attempts not written yet; beyond that nothing is sent: the database is in trouble."""
+"""Attempts not written yet; beyond that nothing is sent: the database is in trouble. And parked events not written yet; beyond that no more are read:
+where all entities are held back, the log would come in at the speed of its reading."""
 OUR_FAULT = timedelta(minutes=1)
 GONE = 410
 LOST = "the log does not hold this event any more, or its owner may no longer see it"
@@ -119,7 +120,7 @@ class Drain:
 
     def wants(self, source: Source) -> bool:
         """Whether more is to be read from there now."""
-        if self.ending or self.opened or len(self.parked) >= MOST_PARKED or len(self.entry.attempts) >= MOST_UNWRITTEN:
+        if self.ending or self.opened or len(self.parked) >= MOST_PARKED or max(len(self.entry.attempts), len(self.entry.park)) >= MOST_UNWRITTEN:
             return False
         return sum(one.unsettled for one in self.sources) < UNSETTLED // 2 and source.ahead < AHEAD
 

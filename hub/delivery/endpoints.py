@@ -164,6 +164,12 @@ def static_headers(vault: Vault, endpoint: Endpoint) -> dict[str, str]:
     return dict(orjson.loads(vault.open(endpoint.headers, bound_to=_bound(endpoint.id, "headers"))))
 
 
+def terms_of(vault: Vault, endpoint: Endpoint) -> Terms:
+    """As the endpoint has them now. Raises VaultError."""
+    headers = static_headers(vault, endpoint)
+    return Terms(endpoint.types, endpoint.filter, endpoint.thin, endpoint.ordering, headers, endpoint.owner_key_id)
+
+
 def figures(session: Session, now: datetime) -> dict[UUID, Figures]:
     """How all endpoints stand, in a fixed number of statements but for one small one per endpoint that lags."""
     end = events.head(session)

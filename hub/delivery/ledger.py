@@ -114,7 +114,7 @@ def settle(session: Session, entries: Sequence[Entry], now: datetime) -> dict[UU
         receipts[entry.endpoint_id] = Receipt(True, row.revision, frozenset(parked))
     kept = [entry for entry in entries if receipts[entry.endpoint_id].held]
     if attempts := [row for entry in kept for row in entry.attempts]:
-        session.execute(insert(Attempt), attempts)
+        session.connection().execute(insert(_attempted), attempts)
     for entry in kept:
         _tell(session, entry, now)
     return receipts
@@ -138,7 +138,8 @@ def _stand(session: Session, entry: Entry, now: datetime, *, unchanged: bool) ->
         session.execute(update(Replay).where(Replay.id == replay_id).values(progress).execution_options(synchronize_session=False))
 
 
-_parked: Any = Parked.__table__
+_parked: Any = Parked.__table__  # tables, not classes: rows need none of what the ORM does for objects
+_attempted: Any = Attempt.__table__
 _RETRIED = (
     update(_parked)
     .where(_parked.c.endpoint_id == bindparam("of_endpoint"), _parked.c.sequence == bindparam("of_sequence"))
@@ -175,7 +176,7 @@ def _insert(session: Session, entry: Entry) -> None:
         for known in session.scalars(select(Parked.sequence).where(Parked.endpoint_id == entry.endpoint_id, Parked.sequence.in_(some))):
             del rows[known]
     if rows:
-        session.execute(insert(Parked), list(rows.values()))
+        session.connection().execute(insert(_parked), list(rows.values()))
 
 
 def promote(session: Session, endpoint_id: UUID, entities: Collection[UUID], now: datetime) -> set[UUID]:

@@ -57,11 +57,3 @@ def revive(session: Session, endpoint: Endpoint, sequences: Collection[int], now
         line_up(session, endpoint.id)
     revise(endpoint)
     return int(revived.rowcount)  # type: ignore[attr-defined]  # an UPDATE's result has it
-
-
-def bury(session: Session, endpoint: Endpoint, sequences: Collection[int]) -> int:
-    """Forgets dead letters. Returns how many."""
-    chosen = list(session.scalars(select(Parked).where(Parked.endpoint_id == endpoint.id, Parked.sequence.in_(sequences), Parked.state == "dead")))
-    for row in chosen:
-        session.delete(row)
-    return len(chosen)

@@ -68,6 +68,10 @@ class Waiting:
     stored: Stored | None
 
 
+_TAKEN = [getattr(Parked, each.name) for each in fields(Waiting) if each.name != "stored"]
+"""Columns, not objects: five hundred are read in one go, and the ORM would cost as much as their deliveries."""
+
+
 def parked_entities(session: Session, endpoint_id: UUID) -> set[UUID]:
     """Entities with something parked that is not given up."""
     return set(session.scalars(select(Parked.entity_id).where(Parked.endpoint_id == endpoint_id, Parked.state != "dead").distinct()))
@@ -83,14 +87,12 @@ def due(session: Session, endpoint_id: UUID, now: datetime, busy: Set[UUID], *, 
     if not heads:
         after = select(func.min(Parked.next_at)).where(Parked.endpoint_id == endpoint_id, Parked.state == "waiting", Parked.next_at > now)
         return [], session.scalar(after)
-    behind = select(Parked).where(Parked.endpoint_id == endpoint_id, Parked.state == "behind", Parked.entity_id.in_({row.entity_id for row in heads}))
-    rows = list(session.scalars(select(Parked).where(Parked.endpoint_id == endpoint_id, Parked.sequence.in_([row.sequence for row in heads]))))
-    rows += session.scalars(behind.order_by(Parked.sequence).limit(FOLLOWERS))
+    mine = select(*_TAKEN).where(Parked.endpoint_id == endpoint_id)
+    behind = mine.where(Parked.state == "behind", Parked.entity_id.in_({row.entity_id for row in heads}))
+    rows = list(session.execute(mine.where(Parked.sequence.in_([row.sequence for row in heads]))))
+    rows += session.execute(behind.order_by(Parked.sequence).limit(FOLLOWERS))
     said = {line.sequence: line for line in lines(session, [row.sequence for row in rows])}
-    taken = [
-        Waiting(row.sequence, row.event_id, row.entity, row.entity_id, row.attempts, row.parked_at, said.get(row.sequence))
-        for row in sorted(rows, key=lambda row: row.sequence)
-    ]
+    taken = [Waiting(*row, said.get(row.sequence)) for row in sorted(rows, key=lambda row: row.sequence)]
     return taken, now
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import takewhile
 from uuid import uuid4
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from hub import events
 from hub.db import Database
 from hub.events import Draft, EventType
-from hub.models import Attempt, Endpoint, Event, Parked
+from hub.models import Attempt, Endpoint, Event, Parked, Replay
 from hub.settings import Settings
 
 CHUNK = 1000
@@ -34,34 +35,43 @@ def sweep(database: Database, settings: Settings, now: datetime) -> tuple[int, i
         counts[0] += got
     while got := _drop_attempts(database, settings, now):
         counts[1] += got
+    while _drop_rests(database, settings, now):
+        continue
     return counts[0], counts[1]
 
 
 def _drop_events(database: Database, settings: Settings, now: datetime) -> int:
-    """One chunk from the log's beginning, whole only up to the first event that is to be kept."""
+    """One chunk from the log's beginning, up to the first event that is to be kept: clocks of several processes may differ.
+
+    Endpoints first, then what is parked for them, the log's lock last: in this order a delivery's entry takes the same locks."""
+    limit = now - settings.retention_events
     with database.reading() as session:
-        oldest = select(Event.sequence, Event.recorded_at).order_by(Event.sequence).limit(CHUNK)
-        old = [row.sequence for row in session.execute(oldest) if row.recorded_at < now - settings.retention_events]
+        oldest = session.execute(select(Event.sequence, Event.recorded_at).order_by(Event.sequence).limit(CHUNK))
+        old = [row.sequence for row in takewhile(lambda row: row.recorded_at < limit, oldest)]
     if not old:
         return 0
     last = old[-1]
     with database.writing() as session:
-        _stop_those_behind(session, last, now)
+        stopped = _stop_those_behind(session, last)
         gone = update(Parked).where(Parked.sequence > 0, Parked.sequence <= last, Parked.state != "dead")
         session.execute(gone.values(state="dead", next_at=None, last_error=TOO_OLD))
         session.execute(delete(Event).where(Event.sequence <= last))
         events.advance(session, DROPPED, last - dropped(session))
+        events.append(session, stopped, connection_id=None, change_set=uuid4(), now=now)
     return len(old)
 
 
-def _stop_those_behind(session: Session, last: int, now: datetime) -> None:
-    behind = Endpoint.position < last
-    for endpoint in session.scalars(select(Endpoint).where(behind, Endpoint.state != "disabled").order_by(Endpoint.id)).all():
+def _stop_those_behind(session: Session, last: int) -> list[Draft]:
+    """Returns what is to be told of it."""
+    behind = select(Endpoint).where(Endpoint.position < last, Endpoint.state != "disabled").order_by(Endpoint.id).with_for_update()
+    told = []
+    for endpoint in session.scalars(behind).all():
         reason = BEHIND.format(count=last - endpoint.position)
         endpoint.state, endpoint.disabled_reason, endpoint.revision = "disabled", reason, endpoint.revision + 1
-        told = {"state": "disabled", "reason": reason}
-        draft = Draft(EventType.ENDPOINT_DISABLED, "endpoint", endpoint.id, {"changed": sorted(told), "before": {}, "after": told})
-        events.append(session, [draft], connection_id=None, change_set=uuid4(), now=now)
+        after = {"state": "disabled", "reason": reason}
+        told.append(Draft(EventType.ENDPOINT_DISABLED, "endpoint", endpoint.id, {"changed": sorted(after), "before": {}, "after": after}))
+    session.flush()
+    return told
 
 
 def _drop_attempts(database: Database, settings: Settings, now: datetime) -> int:
@@ -74,3 +84,18 @@ def _drop_attempts(database: Database, settings: Settings, now: datetime) -> int
         count = session.scalar(due) or 0
         session.execute(delete(Attempt).where(Attempt.id <= last, Attempt.at < now - settings.retention_attempts))
         return count
+
+
+def _drop_rests(database: Database, settings: Settings, now: datetime) -> int:
+    """One chunk of what nobody can do anything with any more: dead letters whose event has left the log for as long as attempts are kept, and
+    replays that ended so long ago."""
+    ended = now - settings.retention_attempts
+    with database.writing() as session:
+        dead = select(Parked.endpoint_id, Parked.sequence).where(Parked.state == "dead", Parked.parked_at < ended - settings.retention_events)
+        letters = session.execute(dead.order_by(Parked.endpoint_id, Parked.sequence).limit(CHUNK)).all()
+        replays = session.scalars(select(Replay.id).where(Replay.done_at < ended).order_by(Replay.id).limit(CHUNK)).all()
+        if letters:
+            session.execute(delete(Parked).where(tuple_(Parked.endpoint_id, Parked.sequence).in_([tuple(each) for each in letters])))
+        if replays:
+            session.execute(delete(Replay).where(Replay.id.in_(replays)))
+        return len(letters) + len(replays)

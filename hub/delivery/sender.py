@@ -47,7 +47,9 @@ LINGER = 5.0
 IN_FLIGHT = 256
 """Deliveries under way in the whole process; each endpoint at work has its share, so none can take another's."""
 LANDING, LANDING_AT_STOP = timedelta(seconds=20), timedelta(seconds=5)
-HELD_BODIES = 8_000_000
+HELD_BODIES, BESIDE_BODY = 2_000_000, 500
+"""Bytes of messages that are kept to be sent to another endpoint, and what each costs besides: endpoints that keep step share them, and many small
+ones kept for long tear holes into the process' memory that nothing else fills."""
 HOUSEKEEPING = timedelta(hours=1)
 THREADS, NAME_THREADS = 3, 32
 
@@ -68,9 +70,9 @@ class Bodies:
         made = self._held.get(key)
         if made is None:
             made = self._held[key] = envelope.body(stored, thin=thin, reason=reason)
-            self._bytes += len(made)
+            self._bytes += len(made) + BESIDE_BODY
             while self._bytes > HELD_BODIES:
-                self._bytes -= len(self._held.popitem(last=False)[1])
+                self._bytes -= len(self._held.popitem(last=False)[1]) + BESIDE_BODY
         return made
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import httpcore
 import httpx
@@ -107,7 +108,7 @@ class Target:
             await line.aclose()
         how: dict[str, Any] = {"ssl_context": self._context, "keepalive_expiry": KEEP_ALIVE, "http2": False}
         if self._rules.proxied(self.place.host):
-            return httpcore.AsyncHTTPProxy(proxy_url=self._rules.proxy or "", max_connections=1, **how)
+            return httpcore.AsyncHTTPProxy(**_way(self._rules.proxy or "", self._context), max_connections=1, **how)
         return httpcore.AsyncHTTPConnection(self._url.origin, network_backend=self._backend, **how)
 
     async def _exchange(self, line: Line, headers: list[Header], body: bytes) -> tuple[int, bytes, str | None, timedelta | None]:
@@ -201,6 +202,15 @@ class Stream(httpcore.AsyncNetworkStream):
         return bool(asked.poll(0))
 
 
+def _way(proxy: str, context: ssl.SSLContext) -> dict[str, Any]:
+    """A proxy's URL as httpcore wants it: user and password apart, or they would be dropped without a word."""
+    parts = urlsplit(proxy)
+    way: dict[str, Any] = {"proxy_url": f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"}
+    if parts.username is not None:
+        way["proxy_auth"] = (unquote(parts.username), unquote(parts.password or ""))
+    return way | ({"proxy_ssl_context": context} if parts.scheme == "https" else {})
+
+
 def _reason(failure: Exception) -> str:
     if isinstance(failure, httpcore.ProtocolError):
         return f"the answer is not HTTP, or its headers are too long: {failure}"[:300]
@@ -214,7 +224,7 @@ def _retry_after(headers: Iterable[Header]) -> timedelta | None:
         return min(timedelta(seconds=min(int(text[:9]), 10**6)), LONGEST_WAIT)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for a year of twenty digits
         return None
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return max(timedelta(0), min(until - datetime.now(UTC), LONGEST_WAIT))

@@ -1,8 +1,8 @@
 """What of the log a reader may see: checked when it is read, against what they are granted now, not against what they were granted when it happened.
 
-An event about a task or project is seen by who sees one of the projects that it lay in then; one about a connection by who sees the connection as a
-whole, one about the hub by who sees all that is not private. Places in the log are the same for all its readers, so a gap between two of them tells
-that something else happened, and nothing more.
+An event about a task or project is seen by who sees one of the projects that it lay in then, and so is one that sums up many of them, as far as they
+lie there; any other about a connection by who sees the connection as a whole, one about the hub by who sees all that is not private. Places in the
+log are the same for all its readers, so a gap between two of them tells that something else happened, and nothing more.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ PLACES = ("project_ids", "memberships")
 """Lists of projects; a membership is {project_id, section_id}."""
 OF_CONNECTION = ("connection", "endpoint")
 """Entities whose events tell of more than the projects that they name."""
+PARTS = "parts"
+"""In an event that sums up many: by project, what lies in it (``sync.diff.summed_up``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def veiled(session: Session, lines: Sequence[Stored], scope: Scope) -> list[Stor
 def _may(line: Stored, scope: Scope, seen: Collection[str], wholes: Collection[UUID]) -> bool:
     if line.connection_id is None:
         return scope.sees_the_hub
-    if line.project_ids and line.entity not in OF_CONNECTION:
+    if line.project_ids and (line.entity not in OF_CONNECTION or PARTS in line.data):
         return any(project in seen for project in line.project_ids)
     return line.connection_id in wholes
 
@@ -62,13 +64,22 @@ def _given(line: Stored) -> dict[str, Any]:
 def _partly(line: Stored, seen: Collection[str]) -> Stored:
     """The other projects of an entity that lies in several are left out, and a home that is one of them."""
     data = dict(line.data)
-    if line.entity == "connection" or all(project in seen for project in _named(data)):
+    if all(project in seen for project in _named(data)) or (line.entity == "connection" and PARTS not in data):
         return line
     data["project_ids"] = [each for each in data.get("project_ids", ()) if each in seen]
     for part in ("object", "was", "before", "after"):
         if data.get(part):
             data[part] = _known(data[part], seen)
+    if PARTS in data:
+        data["after"] = _in_parts(data["after"], {project: those for project, those in data[PARTS].items() if project in seen})
     return Partial(**_given(line) | {"data": data})
+
+
+def _in_parts(after: Mapping[str, Any], parts: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """What an event that sums up many names, without what lies in no project that may be seen."""
+    seen = {entity for those in parts.values() for entity in those}
+    made = {name: [each for each in value if each in seen] if isinstance(value, list) else value for name, value in after.items()}
+    return made | {"count": len(seen)}
 
 
 def _named(data: Mapping[str, Any]) -> set[str]:

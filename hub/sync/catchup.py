@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 from connectors.base import STRUCTURE
 from connectors.records import Ref
 from hub import events
-from hub.models import Coverage, Project, SyncPass, SyncSlice, Task, TaskProject
-from hub.sync import coverage, gone, inbox, late, marks, renamed, runs, settle, store
+from hub.models import SyncPass, SyncSlice, Task, TaskProject
+from hub.sync import coverage, gone, inbox, late, marks, renamed, runs, settle, sight, store
 from hub.sync.finish import HIDDEN
 from hub.sync.ids import Ids
 from hub.sync.judge import Judge
@@ -118,7 +118,7 @@ class CatchUp:
 
     def _refs(self, kind: str, known: Set[UUID]) -> dict[Ref, UUID]:
         with self.judge.database.reading() as session:
-            absent = _absent_projects(session, self.judge.this) if kind == "project" else self._absent_tasks(session)
+            absent = sight.absent_projects(session, self.judge.this) if kind == "project" else self._absent_tasks(session)
         return self.judge.refs(kind, list(absent - known))
 
     def _below(self, dead: Set[UUID], known: Set[UUID]) -> dict[Ref, UUID]:
@@ -173,16 +173,6 @@ class CatchUp:
         with self.judge.database.writing() as session:
             yield session
             runs.renew_lease(session, self._connection, self.judge.holder, self.judge.now())
-
-
-def _absent_projects(session: Session, this: SyncPass) -> set[UUID]:
-    """Projects that the tree does not show any more, if all of it was read. Those refused long since are no news."""
-    pieces = session.execute(select(SyncSlice.state).where(SyncSlice.pass_id == this.id, SyncSlice.phase == STRUCTURE)).scalars().all()
-    if not pieces or any(state not in (store.DONE, store.REFUSED) for state in pieces):
-        return set()
-    refused = select(Coverage.container_id).where(Coverage.connection_id == this.connection_id, Coverage.refused.is_not(None))
-    live = select(Project.id).where(Project.connection_id == this.connection_id, Project.deleted_at.is_(None), Project.id.not_in(refused))
-    return set(session.scalars(live)) - {UUID(bytes=entity) for _, entity in store.seen_ids(session, this.id, "project")}
 
 
 def _read_whole(session: Session, this: SyncPass, ids: Ids) -> set[UUID]:

@@ -194,13 +194,19 @@ def project_events(old: Mapping[str, Any] | None, new: Mapping[str, Any], change
 
 
 def summed_up(drafts: Sequence[Draft], connection_id: UUID, kind: EventType | None = None) -> list[Draft]:
-    """Events of one type about different entities, or, where they are more than ``SUMMED_UP``, one about the connection that names them all.
-    ``kind``: the type of that one, if not theirs."""
+    """Events of one type about different entities, or, where they are more than ``SUMMED_UP``, one about the connection that names them all. It lies
+    in all the projects that they lie in, and ``parts`` says which in which: filters look there, and so does who may see only some of it. ``kind``:
+    the type of that one, if not theirs."""
     if len(drafts) <= SUMMED_UP:
         return list(drafts)
     entities = [str(draft.entity_id) for draft in drafts]
-    data = {"changed": [], "before": {}, "after": {f"{drafts[0].entity}_ids": entities, "count": len(entities)}}
-    return [Draft(kind or drafts[0].type, "connection", connection_id, data, subject=Subject(project_ids=entities), cause=Cause.SCOPE)]
+    parts: dict[str, list[str]] = {}
+    for draft in drafts:
+        for project in draft.subject.project_ids:
+            parts.setdefault(project, []).append(str(draft.entity_id))
+    data = {"changed": [], "before": {}, "after": {f"{drafts[0].entity}_ids": entities, "count": len(entities)}, "parts": parts}
+    subject = Subject(project_ids=list(parts))
+    return [Draft(kind or drafts[0].type, "connection", connection_id, data, subject=subject, cause=Cause.SCOPE)]
 
 
 def _draft(

@@ -20,10 +20,11 @@ from sqlalchemy.orm import Session
 from connectors.errors import ConnectorError, Refused
 from connectors.records import Ref
 from hub import events, models
+from hub.events import Draft
 from hub.models import Missing, Seen, SyncPass, SyncSlice, Task, TaskProject
 from hub.sync import relations, runs, settle, store
 from hub.sync.bulk import live_ids
-from hub.sync.diff import REFUSED_BY_ID, Difference, left_scope, project_events, task_events
+from hub.sync.diff import REFUSED_BY_ID, Difference, left_scope, project_events, summed_up, task_events
 from hub.sync.ids import Ids
 from hub.sync.rows import TABLES
 from hub.sync.write import Batch
@@ -249,9 +250,9 @@ def orphans(session: Session, connection_id: UUID, candidates: Sequence[UUID], d
 
 
 def leave(batch: Batch, tasks: Sequence[UUID]) -> None:
-    """Hides single tasks that the tool has and refuses by id, and tells it; the caller finishes the batch. Where a container is refused, that is told
-    instead (``lose_access``)."""
-    session = batch.session
+    """Hides single tasks that the tool has and refuses by id, and tells it, in one event where they are many; the caller finishes the batch. Where a
+    container is refused, that is told instead (``lose_access``)."""
+    session, drafts = batch.session, list[Draft]()
     for part in chunks(tasks):
         visible = (Task.id.in_(part), Task.access_lost_at.is_(None), Task.deleted_at.is_(None))
         rows = session.execute(select(Task.__table__).where(*visible)).mappings().all()
@@ -259,8 +260,9 @@ def leave(batch: Batch, tasks: Sequence[UUID]) -> None:
             continue
         marks = {"access_lost_at": batch.now, "deleted_how": REFUSED_BY_ID, "position": batch.position()}
         beside = relations.held(session, [row["id"] for row in rows])
-        batch.drafts += [left_scope(dict(row), beside.get(row["id"])) for row in rows]
+        drafts += [left_scope(dict(row), beside.get(row["id"])) for row in rows]
         session.execute(update(Task).where(Task.id.in_([row["id"] for row in rows])).values(marks))
+    batch.drafts += summed_up(drafts, batch.account.connection_id)
 
 
 def leave_all(batch: Batch, refused: Mapping[Ref, ConnectorError]) -> None:

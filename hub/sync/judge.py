@@ -15,7 +15,7 @@ from connectors.records import Ref
 from hub import models
 from hub.db import Database
 from hub.models import SyncPass
-from hub.sync import gone, runs, store, write
+from hub.sync import gone, runs, sight, store, write
 from hub.sync.runs import Outcome
 
 LOOKUPS = 200
@@ -51,18 +51,44 @@ class Judge:
 
     async def look(self, refs: Mapping[Ref, UUID], outcome: Outcome) -> Verdict:
         """Reads by id. Those alive are kept as they are now, those refused are hidden."""
-        verdict = Verdict()
+        verdict, refused = Verdict(), list[UUID]()
         size = self.connector.capabilities.lookup_batch
         affordable = list(refs.items())[: LOOKUPS * size]
         for start in range(0, len(affordable), size):
             part = dict(affordable[start : start + size])
             looked = await self.connector.lookup(list(part))
-            for problem in await run_sync(self._keep_found, looked, part):
+            for problem in await run_sync(self._keep_found, looked):
                 outcome.worsen("partial", problem)
             verdict.asked |= set(part.values())
             verdict.dead |= {part[ref] for ref in looked.gone if ref in part}
             verdict.alive |= {part[ref] for ref in (*looked.found, *looked.refused) if ref in part}
+            refused += [part[ref] for ref in looked.refused if ref.startswith("task:") and ref in part]
+        if refused:
+            await run_sync(self._leave, refused)
         return verdict
+
+    def _leave(self, refused: Sequence[UUID]) -> None:
+        """All at once, however many requests they were asked for in: what leaves together is told together."""
+        with self.database.writing() as session:
+            batch = write.Batch(session, self.account, self.now(), self.is_baseline)
+            gone.leave(batch, refused)
+            batch.finish()
+            runs.renew_lease(session, self.this.connection_id, self.holder, self.now())
+
+    async def look_out(self, outcome: Outcome) -> None:
+        """Before the first task is written: whether projects that are on no list any more were deleted or are hidden, where that decides what tasks
+        tell. It is asked again when the run closes; only a run that misses such a project pays for that."""
+        if doubtful := await run_sync(self._doubtful):
+            await self.look(await run_sync(self.refs, "project", doubtful), outcome)
+            await run_sync(self._note_hidden)
+
+    def _doubtful(self) -> Sequence[UUID]:
+        with self.database.reading() as session:
+            return sight.doubtful(session, self.this)
+
+    def _note_hidden(self) -> None:
+        with self.database.reading() as session:
+            self.account.hidden |= sight.hidden(session, self.this, self.account.ids)
 
     def refs(self, kind: str, entities: Sequence[UUID]) -> dict[Ref, UUID]:
         """How the vendor knows these tasks or projects."""
@@ -74,14 +100,13 @@ class Judge:
                 for row in session.execute(select(table.id, table.external_id).where(table.id.in_(part)))
             }
 
-    def _keep_found(self, looked: Looked, part: Mapping[Ref, UUID]) -> list[str]:
+    def _keep_found(self, looked: Looked) -> list[str]:
         """Alive though no list shows it: kept as it is now, and counted as seen, so that absence from lists alone never buries
         it. What could not be understood is returned."""
         with self.database.writing() as session:
             batch = write.Batch(session, self.account, self.now(), self.is_baseline)
             entries = write.entries_of(self.account, self.connector, looked.found.values())
             write.keep(batch, entries)
-            gone.leave(batch, [part[ref] for ref in looked.refused if ref.startswith("task:") and ref in part])
             batch.finish()
             store.saw(session, self.this.id, {kind: [entry.id for entry in found] for kind, found in entries.items()})
             store.refuse_by_id(session, self.this.id, [ref for ref in looked.refused if ref.startswith("project:")])

@@ -28,7 +28,7 @@ from hub.db import Database
 from hub.events import position
 from hub.models import Connection, SyncPass, SyncRun
 from hub.settings import Settings
-from hub.sync import agenda, catchup, coverage, finish, gone, inbox, marks, pace, runs, settle, store, write
+from hub.sync import agenda, catchup, coverage, finish, gone, inbox, marks, pace, runs, settle, sight, store, write
 from hub.sync.bridge import across
 from hub.sync.familiar import Familiar
 from hub.sync.ids import Ids
@@ -177,6 +177,7 @@ class Work:
             runs.start(session, run, self.this, tools.now(), baseline=self.first)
             self.seen_before = store.count_seen(session, self.this.id, "task")
             self._cover(store.covered(session, self.this.id))
+            self.account.hidden = sight.hidden(session, self.this, self.account.ids)
             positions = store.to_read(session, self.this.id)
             self.pages = {position.piece.key: position.pages for position in positions}
             return positions
@@ -191,6 +192,8 @@ class Work:
 
     async def _keep(self, arrival: Arrival) -> Sequence[store.Position]:
         if isinstance(arrival, Arrived):
+            if arrival.piece.phase > 0 and not self.structured:
+                await self._judge().look_out(self.outcome)
             opened_ones = await across(self.tools.database, self._keep_page, arrival)
         else:
             opened_ones = await across(self.tools.database, self._end_slice, arrival)
@@ -224,9 +227,8 @@ class Work:
         self._count(batch.tally, page.refused)
         if batch.tally.problems:
             self.troubled.add(piece.key)
-        for each in fresh:
-            self.pages[each.key] = 0
-            self._cover(each.covers)
+        self.pages |= {each.key: 0 for each in fresh}
+        self._cover([ref for each in fresh for ref in each.covers])
         return [store.Position(each, None, 0) for each in fresh]
 
     def _keep_marks(self, session: Session, piece: Slice, page: Page) -> None:
@@ -317,16 +319,20 @@ class Work:
             self.pages[piece.key] = 0
         return [store.Position(piece, None, 0) for piece in fresh]
 
+    def _judge(self) -> Judge:
+        share, baseline = self.tools.settings.tombstone_share, partial(self._is_baseline, frozenset())
+        return Judge(self.tools.database, self.connector, self._account(), self._pass(), self.holder, self.tools.now, share, baseline)
+
     async def _finish(self) -> None:
         self._show("finishing")
-        share, baseline = self.tools.settings.tombstone_share, partial(self._is_baseline, frozenset())
-        judge = Judge(self.tools.database, self.connector, self._account(), self._pass(), self.holder, self.tools.now, share, baseline)
+        judge = self._judge()
         if self._full:
             self.deleted = await finish.Closing(judge).go(self.outcome, accept_deletions=self.accept_deletions)
             return
         near = None if self.resumed else settle.Near(self.opened.id, self.since, frozenset())
-        changed = self.wrote or self.resumed
-        closing = catchup.CatchUp(judge, near, changed, self.archived, self.touched, self.gone, self.parents, self.tally, self.moves)
+        closing = catchup.CatchUp(
+            judge, near, self.wrote or self.resumed, self.archived, self.touched, self.gone, self.parents, self.tally, self.moves
+        )
         self.deleted = await closing.go(self.outcome, accept_deletions=self.accept_deletions)
 
     @property

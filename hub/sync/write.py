@@ -24,9 +24,9 @@ from connectors.records import Record, Ref, StatusCategory
 from hub import events
 from hub.events import Cause, Draft, EventType, plain, status_subject
 from hub.models import Change, Connection, Raw, Status, StatusMapping, Task
-from hub.sync import bodies, relations
+from hub.sync import bodies, relations, sight
 from hub.sync.bulk import by_ids, digests, upsert
-from hub.sync.diff import Difference, differences, project_events, task_events
+from hub.sync.diff import Difference, differences, project_events, summed_up, task_events
 from hub.sync.ids import Ids
 from hub.sync.rows import TABLES, Related, related, row
 from hub.sync.status import unconfirmed
@@ -53,7 +53,7 @@ class Entry:
 @dataclass(slots=True)
 class Account:
     """What writing needs to know of the connection that is read; lives as long as a run. ``categories``: status id -> what it counts as.
-    ``renamed``: status id -> its name before the run and now."""
+    ``renamed``: status id -> its name before the run and now. ``hidden``: projects that the tool does not show to this credential."""
 
     connection_id: UUID
     ids: Ids
@@ -63,6 +63,7 @@ class Account:
     archived_projects: set[UUID] = field(default_factory=set)
     renamed: dict[UUID, tuple[str, str]] = field(default_factory=dict)
     remap_told: bool = False
+    hidden: set[UUID] = field(default_factory=set)
     _first: bool | None = None
     _contexts: dict[str, bytes] = field(default_factory=dict)
 
@@ -249,7 +250,7 @@ def _keep_tasks(batch: Batch, rows: list[dict[str, Any]], beside: Mapping[UUID, 
     session, account = batch.session, batch.account
     old_beside = relations.held(session, list(held)) if held else {}
     parents = _parents(session, rows)
-    position = batch.position()
+    position, back = batch.position(), list[Draft]()
     for new in rows:
         old = held.get(new["id"])
         place(new, beside[new["id"]], old, parents, account)
@@ -270,7 +271,12 @@ def _keep_tasks(batch: Batch, rows: list[dict[str, Any]], beside: Mapping[UUID, 
         batch.tally.unchanged += 0 if changed else 1
         batch.tell("task", new, old, changed)
         if not account.is_first(session):
-            batch.drafts += task_events(old, new, changed, beside[new["id"]])
+            drafts = task_events(old, new, changed, beside[new["id"]])
+            if old["access_lost_at"]:
+                back += drafts
+            else:
+                batch.drafts += sight.told(drafts, changed, account.hidden, batch.is_baseline)
+    batch.drafts += summed_up(back, account.connection_id)
     upsert(session, Task.__table__, rows, keep=("first_seen_at",))
     relations.keep(session, beside, old_beside)
 

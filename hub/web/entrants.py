@@ -71,9 +71,7 @@ def add_user(act: Act) -> Response | str:
     role, local = _role(act), act.desk.settings.local_login
     try:
         with act.desk.database.writing() as session:
-            made, token = acts.invite(
-                session, act.fields.get("email", ""), act.fields.get("name", ""), role, act.desk.now(), act.by(), local=act.desk.settings.local_login
-            )
+            made, token = acts.invite(session, act.fields.get("email", ""), act.fields.get("name", ""), role, act.desk.now(), act.by(), local=local)
             if texts := _texts(act):
                 acts.set_grants(session, Subject("user", made.id), texts, act.desk.now(), act.by())
             named = made.name

@@ -19,6 +19,7 @@ from hub.delivery.replay import Range
 from hub.delivery.veil import Partial, Withheld, veiled
 from hub.events import Draft, EventType, Subject
 from hub.models import ApiKey, Audit, Endpoint, Event
+from hub.sync.diff import summed_up
 from tests.api import builders as make
 from tests.api.builders import NOW
 from tests.api.conftest import Caller, counted, let_see
@@ -158,3 +159,18 @@ def test_events_are_judged_by_what_is_granted_when_they_are_read(app: FastAPI, d
         assert replay.count(session, endpoint, Range()) == 2
         endpoint.owner_key_id = None
         assert replay.count(session, endpoint, Range()) == 4
+
+
+def test_what_sums_up_many_is_told_as_far_as_it_lies_in_what_is_seen(app: FastAPI, database: Database) -> None:
+    with database.writing() as session:
+        account = make.connection(session)
+        seen, hidden, other = make.project(session, account), make.project(session, account, private=True), make.project(session, account)
+        parts = [(uuid4(), where) for where in ([str(seen.id)], [str(seen.id), str(hidden.id)], *[[str(hidden.id)]] * 5)]
+        drafts = [Draft(EventType.TASK_LEFT_SCOPE, "task", entity, {}, subject=Subject(project_ids=where)) for entity, where in parts]
+        events.append(session, summed_up(drafts, account.id), connection_id=account.id, change_set=uuid4(), now=NOW)
+    reader = bound(app, database, f"project:{seen.id}", role="consumer")
+    (told,) = reader.get("events", **{"from": "start"}).json()["data"]
+    assert told["entity"]["project_ids"] == [str(seen.id)]
+    assert told["data"]["after"] == {"task_ids": [str(entity) for entity, _ in parts[:2]], "count": 2}
+    nothing = bound(app, database, f"project:{other.id}", role="consumer")
+    assert nothing.get("events", **{"from": "start"}).json()["data"] == []

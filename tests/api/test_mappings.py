@@ -15,7 +15,7 @@ from hub.api.mappings import MappingShape
 from hub.db import Database
 from hub.models import Event, Task
 from tests.api import builders as make
-from tests.api.conftest import Caller
+from tests.api.conftest import Caller, NotedJobs
 
 
 @pytest.fixture
@@ -93,3 +93,11 @@ def test_the_word_may_confirm_what_was_counted_anyway(as_role: Callable[[str], C
 
 def test_unknown_is_not_a_word(as_role: Callable[[str], Caller], seeded: dict[str, UUID]) -> None:
     assert say(as_role("admin"), seeded["odd"], "unknown").status_code == 422
+
+
+def test_who_listens_is_told_at_once_and_not_for_nothing(as_role: Callable[[str], Caller], jobs: NotedJobs, seeded: dict[str, UUID]) -> None:
+    caller = as_role("pmo")
+    assert say(caller, seeded["home"], "blocked").status_code == 404
+    assert jobs.submitted == []
+    say(caller, seeded["odd"], "blocked")
+    assert [name for name, *_ in jobs.submitted] == ["deliver"]

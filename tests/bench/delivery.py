@@ -175,7 +175,7 @@ def storm(receivers: Receivers, url: str | None, count: int, kills: int) -> None
         made = {name: stage.endpoint(receivers.url(name), types=["task.*"]) for name in NAMES}
         receivers.ask(secrets={name: stage.secrets[endpoint] for name, endpoint in made.items()})
         entities = [uuid4() for _ in range(max(1, count // 10))]
-        largest, began = 0.0, time.monotonic()
+        largest, cpu, began = 0.0, 0.0, time.monotonic()
         for life in range(kills + 1):
             process = Deliverer(stage.database.url)
             share = [entities[place % len(entities)] for place in range(life * count // (kills + 1), (life + 1) * count // (kills + 1))]
@@ -188,6 +188,7 @@ def storm(receivers: Receivers, url: str | None, count: int, kills: int) -> None
             wait_for(lambda wanted=wanted: delivered(receivers) >= wanted)  # type: ignore[misc]
             largest = max(largest, process.largest_mb)
             if life < kills:
+                cpu += process.cpu
                 process.kill()
         receivers.ask(calm=True, open=True)
         if kills == 0:
@@ -195,9 +196,9 @@ def storm(receivers: Receivers, url: str | None, count: int, kills: int) -> None
         for endpoint in made.values():
             stage.change(endpoint, lambda session, row: parked.retry(session, row, now()))
         wait_for(lambda: all(stage.settled(endpoint) for endpoint in made.values()))
-        largest = max(largest, process.largest_mb)
+        largest, cpu, wall = max(largest, process.largest_mb), cpu + process.cpu, time.monotonic() - began
         process.kill()
-        print(f"storm: {count} events to five endpoints, {kills} kills, {time.monotonic() - began:.0f} s, {largest:.0f} MB", flush=True)
+        print(f"storm: {count} events to five endpoints, {kills} kills, {wall:.0f} s ({cpu:.0f} s CPU of the hub), {largest:.0f} MB", flush=True)
         for name, found in receivers.ask().items():
             fine = found["distinct"] == count and not found["forged"] and not found["disorder"]
             print(f"  {name:>7}: {found['calls']} calls, {found['distinct']} arrived, {found['forged']} forged,", end=" ")

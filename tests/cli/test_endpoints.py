@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import select
 from standardwebhooks import Webhook
 
 from hub import events
@@ -22,6 +23,7 @@ from hub.cli import serve
 from hub.db import Database
 from hub.events import Draft, EventType
 from hub.jobs.embedded import EmbeddedJobs
+from hub.models import Endpoint, Parked
 from hub.settings import load
 from hub.vault import open_vault
 from tests.api.conftest import let_see
@@ -189,3 +191,43 @@ def test_listening_to_a_running_hub_needs_only_its_address_and_a_key(hub: Hub, m
         database.dispose()
     assert [json.loads(line)["type"] for line in said.out.splitlines()] == ["task.updated", "task.moved"], said.err
     assert (refused.code, "refuses" in refused.err) == (1, True)
+
+
+def test_a_change_keeps_what_it_does_not_name(hub: Hub) -> None:
+    hub("endpoint", "add", URL, "--name", "ledger", "--type", "task.*", "--filter", "kinds=milestone", "--header", "X-Team=quay")
+    before = json.loads(hub("endpoint", "show", "ledger", "--json").out)
+    assert hub("endpoint", "change", "ledger", "--rename", "book", "--thin", "--filter", "tags=quay", "--drop", "headers").code == 0
+    after = json.loads(hub("endpoint", "show", "book", "--json").out)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"name", "thin", "filter", "headers"}
+    assert (after["filter"], after["headers"]) == ({"tags": ["quay"]}, [])
+    assert hub("endpoint", "change", "book", "--full", "--drop", "types").code == 0
+    assert json.loads(hub("endpoint", "show", "book", "--json").out)["types"] == []
+
+
+def test_what_is_parked_is_shown_skipped_and_tried_again(hub: Hub) -> None:
+    hub("endpoint", "add", URL, "--name", "ledger")
+    happen(EventType.TASK_MOVED)
+    task = park("ledger", "waiting", "behind")
+    shown = [json.loads(line) for line in hub("endpoint", "parked", "ledger", "--json").out.splitlines()]
+    assert [(row["sequence"], row["state"], row["entity_id"]) for row in shown] == [(1, "waiting", task), (2, "behind", task)]
+    assert hub("endpoint", "skip", "ledger", task).code == 0
+    assert [json.loads(line)["sequence"] for line in hub("endpoint", "parked", "ledger", "--dead", "--json").out.splitlines()] == [1]
+    assert "1 events" in hub("endpoint", "retry", "ledger", "--dead", "1").err
+    assert "dead" not in hub("endpoint", "parked", "ledger").out
+    assert "1 events" in hub("endpoint", "retry", "ledger").err
+    missing = hub("endpoint", "skip", "ledger", str(uuid4()))
+    assert (missing.code, "hub endpoint parked ledger" in missing.err) == (1, True)
+
+
+def park(name: str, *states: str) -> str:
+    """As if an entity's first events had not been taken; returns the entity's id."""
+    database, task = Database(os.environ["HUB_DATABASE_URL"]), uuid4()
+    with database.writing() as session:
+        endpoint = session.scalars(select(Endpoint).where(Endpoint.name == name)).one()
+        for sequence, state in enumerate(states, 1):
+            row = Parked(sequence=sequence, event_id=uuid4(), entity="task", entity_id=task, state=state, parked_at=now(), attempts=1)
+            row.endpoint_id = endpoint.id
+            session.add(row)
+    database.dispose()
+    return str(task)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
+from hub import events
 from hub.delivery import endpoints, parked, replay, retention, trial
 from hub.delivery.address import Rules, TargetRefused
 from hub.delivery.endpoints import EndpointProblem, Terms
 from hub.delivery.envelope import one
 from hub.delivery.replay import Range
 from hub.events import EventType
-from hub.models import Attempt, Endpoint, Event, Parked
+from hub.models import Attempt, Endpoint, Event, Parked, Replay
 from tests.api import builders
 from tests.delivery.receiver import Call, Reply, receiving
-from tests.delivery.stage import Stage, now, until
+from tests.delivery.stage import Stage, draft, now, until
 
 
 def test_secrets_and_headers_lie_sealed_in_the_database(stage: Stage) -> None:
@@ -240,3 +241,42 @@ def test_retention_gives_up_what_is_parked_and_no_longer_in_the_log(stage: Stage
         stage.change(endpoint, endpoints.remove)
     with stage.database.reading() as session:
         assert session.scalars(select(Parked)).all() == []
+
+
+def test_retention_ends_at_the_first_event_that_is_to_be_kept(stage: Stage) -> None:
+    """Clocks of several processes differ: one that is late must not take its neighbours with it."""
+    later = now() + stage.settings.retention_events
+    for recorded in (now() - timedelta(hours=1), later, now() - timedelta(hours=1)):
+        with stage.database.writing() as session:
+            events.append(session, [draft(uuid4())], connection_id=None, change_set=uuid4(), now=recorded)
+    assert retention.sweep(stage.database, stage.settings, later) == (1, 0)
+    with stage.database.reading() as session:
+        assert session.scalars(select(Event.sequence).order_by(Event.sequence)).all() == [2, 3]
+
+
+def test_retention_tells_of_every_endpoint_that_it_stops(stage: Stage) -> None:
+    with receiving() as there:
+        behind = [stage.endpoint(there.url) for _ in range(3)]
+    stage.happen([uuid4() for _ in range(2)])
+    retention.sweep(stage.database, stage.settings, now() + stage.settings.retention_events + timedelta(hours=1))
+    with stage.database.reading() as session:
+        told = session.execute(select(Event.type, Event.entity_id)).all()
+    assert sorted(told) == sorted(("endpoint.disabled", each) for each in behind)
+
+
+def test_dead_letters_and_ended_replays_are_forgotten_in_the_end(stage: Stage) -> None:
+    """A dead letter can be tried again while its event is kept, and is seen for as long as attempts are after that."""
+    with receiving(lambda _call: Reply(500)) as there:
+        endpoint = stage.endpoint(there.url)
+    (event,) = stage.happen([entity := uuid4()])
+    row = {"event_id": UUID(event), "entity": "task", "entity_id": entity, "state": "dead", "parked_at": now()}
+    stage.change(endpoint, lambda session, held: session.execute(insert(Parked).values(endpoint_id=held.id, sequence=1, **row)))
+    stage.change(endpoint, lambda session, held: replay.start(session, held, Range(), now()))
+    stage.change(endpoint, lambda session, held: replay.stop(session, held, now()))
+    stage.change(endpoint, lambda _session, held: setattr(held, "position", 1))
+    kept = stage.settings.retention_events + stage.settings.retention_attempts
+    for later, letters, replays in ((timedelta(days=1), 1, 1), (kept - timedelta(days=1), 1, 0), (kept + timedelta(days=1), 0, 0)):
+        retention.sweep(stage.database, stage.settings, now() + later)
+        with stage.database.reading() as session:
+            assert session.scalar(select(func.count()).select_from(Replay)) == replays
+        assert len(stage.parked(endpoint)) == letters

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import update
 
-from hub.delivery import endpoints, parked
+from hub.delivery import drain, endpoints, parked
 from hub.delivery.ledger import Entry
 from hub.events import EventType
 from hub.models import Endpoint
@@ -339,6 +339,22 @@ def test_memory_holds_a_window_of_the_log_and_not_the_backlog(stage: Stage, even
     assert held
     assert max(held) <= 400
     assert there.most_at_once <= 32
+
+
+def test_what_is_held_back_waits_in_the_log_and_not_in_memory(sqlite_url: str, on_stage: Callable[[str], Stage]) -> None:
+    """While nothing can be written down, the events behind a refused one are read no further."""
+    stage, answers = on_stage(sqlite_url), Event()
+    with receiving(lambda _call: Reply(500 if answers.wait(30) else 200)) as there:
+        stage.endpoint(there.url)
+        stage.happen([uuid4()] * 4000)
+        with stage.sending() as sender:
+            until(lambda: bool(sender._workers))
+            log = next(iter(sender._workers.values())).drain.log
+            with stage.database.writing():
+                answers.set()
+                until(lambda: log.read_to >= drain.MOST_UNWRITTEN)
+                until(lambda: not log.more or not next(iter(sender._workers.values())).drain.wants(log))
+                assert log.more
 
 
 def test_what_the_database_refuses_of_one_endpoint_holds_up_no_other(stage: Stage) -> None:

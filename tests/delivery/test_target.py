@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -198,7 +199,7 @@ async def test_retry_after_is_read_in_both_forms_and_capped(text: str, least: in
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("text", ["soon", "-1", "1.5", "Fri, 99 Foo"])
+@pytest.mark.parametrize("text", ["soon", "-1", "1.5", "Fri, 99 Foo", "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"])
 async def test_a_retry_after_that_says_nothing_is_none(text: str) -> None:
     with answering(Reply(503, {"retry-after": text})) as there:
         assert (await post(there.url)).wait is None
@@ -255,3 +256,13 @@ async def test_a_listed_host_goes_through_the_proxy_and_no_other() -> None:
     assert "403" in listed.error
     assert [call.path for call in proxy.calls] == ["hooks.example.org:443", "/x"]
     assert other.status == 403
+
+
+@pytest.mark.anyio
+async def test_a_proxy_is_told_who_asks_and_the_receiver_is_not() -> None:
+    with receiving(lambda _call: Reply(407)) as proxy:
+        rules = Rules(HERE.allow, f"http://hub:p%40ss@127.0.0.1:{proxy.port}", ("hooks.example.org",))
+        answer = await post("https://hooks.example.org/", rules=rules)
+    (call,) = proxy.calls
+    assert call.headers["proxy-authorization"] == f"Basic {b64encode(b'hub:p@ss').decode()}"
+    assert "p@ss" not in str(answer.error)
