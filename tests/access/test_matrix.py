@@ -42,7 +42,8 @@ FOR_ALL = {
 ANY_KEY = set(
     """read_portfolio list_projects read_project list_containers list_people list_tasks list_milestones read_task read_timeline list_dependencies
     list_connections read_connection list_sync_runs read_sync_run list_coverage list_status_mappings list_figures read_board read_workload read_flow
-    read_person read_aging list_changes summarise_changes read_task_history read_policy""".split()  # noqa: SIM905  one list of words
+    read_person read_aging list_changes summarise_changes read_task_history read_policy list_portfolios
+    read_portfolio_node read_portfolio_policy""".split()  # noqa: SIM905  one list of words
 )
 ONE_S_OWN = {("POST", "/logout"), ("GET", "/account"), ("POST", "/account/password"), ("POST", "/account/sessions")}
 
