@@ -13,8 +13,8 @@ a mapping looks at besides the raw body (column roles, time zone) is in ``Item.c
 Keeping up. After one full reading, ``feeds(cadence)`` names slices that bring only what changed since. Where a feed stands is a *mark*: JSON under a
 key that is stable for ever. Pages carry marks, and a mark is kept in the transaction of its page. A full reading brings the first mark of every feed
 (taken before the tasks that it stands for are read, so that nothing falls between); a feed's pages move it. Re-reading the same stretch does no
-harm: every vendor's lag is overlapped. The items of a feed have the very bodies and contexts that a full reading gives them, so that an unchanged
-one has an unchanged digest.
+harm: every vendor's lag is overlapped. What is stored of a feed's items (``lean``) and their contexts are as a full reading gives them, so that an
+unchanged one has an unchanged digest.
 
 Being told. Vendors' webhooks are hints: ``receive`` says which objects a call touched, and ``lookup`` or a feed then reads the truth.
 """
@@ -246,15 +246,15 @@ class Capabilities:
     """What differs between vendors, said as data: the hub asks this and never for a vendor's name.
 
     ``concurrency``: slices read at once. ``counts_children``: tasks carry ``child_count`` and ``children(ref)`` reads a parent's subtasks.
-    ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``lag``: seconds by which the
-    vendor's searches and logs may trail its truth.
+    ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``tells_deletions``: the structure
+    feeds tell which tasks were deleted; else only reading everything, or a webhook, does.
     """
 
     concurrency: int = 4
     counts_children: bool = False
     lookup_batch: int = 1
     hooks: bool = False
-    lag: float = 0.0
+    tells_deletions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class AsanaConnector:
     hooks: ClassVar[Sequence[str]] = ("/webhooks",)
     """Where it may send something besides reads."""
     # Twelve projects at once use up 1,500 calls a minute at an answer time of half a second.
-    capabilities = Capabilities(concurrency=12, counts_children=True, hooks=True, lag=60.0)
+    capabilities = Capabilities(concurrency=12, counts_children=True, hooks=True, tells_deletions=True)
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         self.http = http

@@ -135,7 +135,7 @@ class Feeds:
         async for rows, following in self._client.pages("/tasks", params, selection.TASK, offset):
             last = max((at for at in (last, since.newest(rows)) if at), default=None)
             place = {"offset": following, "last": last.isoformat() if last else None} if following else None
-            mark = {piece.key: {"from": since.moved(begin, last, None), "workspace": piece.args["workspace"]}}
+            mark = {piece.key: {"from": since.moved(begin, last, None if following else self._client.clock), "workspace": piece.args["workspace"]}}
             yield Page(self._items(rows, piece), place, marks={} if following else mark)
 
     async def _kept(self, rows: Sequence[Raw], piece: Slice) -> Sequence[Raw]:

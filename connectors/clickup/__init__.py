@@ -49,7 +49,7 @@ class ClickUpConnector:
     tool: ClassVar[str] = "clickup"
     default_base_url: ClassVar[str] = "https://api.clickup.com/api"
     mapping_version: ClassVar[int] = 1
-    capabilities = Capabilities(concurrency=client.AT_ONCE, counts_children=False, lookup_batch=1, hooks=True, lag=marks.LAG)
+    capabilities = Capabilities(concurrency=client.AT_ONCE, counts_children=False, lookup_batch=1, hooks=True)
     hooks: ClassVar[Sequence[str]] = webhooks.PATHS
     """What it may send besides reads."""
     choices: ClassVar[Mapping[str, str]] = {

@@ -56,7 +56,7 @@ class MondayConnector:
     }
     lanes: ClassVar[Mapping[str, Lane]] = {"default": Lane(per_minute=1_000, at_once=10)}
     hooks: ClassVar[tuple[str, ...]] = webhooks.MUTATIONS
-    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100, hooks=True, lag=30.0)
+    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100, hooks=True, tells_deletions=True)
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         require_roles(options)

@@ -10,7 +10,7 @@ from uuid import UUID
 from hub import log
 from hub.jobs.base import Args, Handler, Jobs
 from hub.models import Connection, SyncRun
-from hub.sync import hooks, inbox, runs
+from hub.sync import hooks, inbox, pace, runs
 from hub.sync.contact import Contact
 
 TOLD = "webhook"
@@ -31,6 +31,8 @@ def touch(contact: Contact, jobs: Jobs, args: Args) -> None:
             return
         if runs.is_deferred(session, connection, contact.now()):
             return  # the tool's limit is used up: the next run that is due looks into it
+        if not pace.has_room(session, connection, contact.now(), contact.settings):
+            return  # what may be used of the plan's calls is: likewise
         run_id = runs.queue(session, connection_id, TOLD, contact.now(), kind=runs.TOUCH).id
     jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})
 

@@ -21,7 +21,8 @@ from hub.events import Draft, EventType, Subject
 from hub.models import Connection, Event, SyncPass, SyncRun, Task
 
 TOUCH, POLL, STRUCTURE, FULL = KINDS = ("touch", "poll", "structure", "full")
-"""How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. Each includes the one before."""
+"""How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. One that waits is widened to the
+widest that was asked for: what webhooks named is looked into by every kind but the last, which reads it anyway."""
 
 LEASE = timedelta(seconds=90)
 TOLD_AGAIN = timedelta(days=1)
@@ -70,14 +71,18 @@ def _has_died(holder: str) -> bool:
     return False
 
 
-def queue(session: Session, connection_id: UUID, reason: str, now: datetime, *, kind: str = FULL) -> SyncRun:
-    """A queued run; one that waits already is returned instead of a second one, and then reads what both were to read."""
+def queue(
+    session: Session, connection_id: UUID, reason: str, now: datetime, *, kind: str = FULL, anew: bool = False, accept_deletions: bool = False
+) -> SyncRun:
+    """A queued run; one that waits already is returned instead of a second one, and then reads what both were to read, and as both were to."""
     waiting = session.scalars(select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.state == "queued")).first()
     if waiting:
         waiting.kind = max(waiting.kind, kind, key=KINDS.index)
         waiting.full = waiting.kind == FULL
+        waiting.anew, waiting.accept_deletions = waiting.anew or anew, waiting.accept_deletions or accept_deletions
         return waiting
     made = SyncRun(id=uuid4(), connection_id=connection_id, reason=reason, kind=kind, full=kind == FULL, state="queued", queued_at=now, errors=[])
+    made.anew, made.accept_deletions = anew, accept_deletions
     session.add(made)
     session.flush()
     return made

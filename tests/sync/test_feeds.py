@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from connectors.errors import Transient
 from connectors.records import Membership
-from hub.models import Connection, Coverage, Mark, SyncPass
-from hub.sync import inbox, judge
+from hub.models import Connection, Coverage, Mark, SyncPass, TaskProject
+from hub.sync import inbox, judge, runs
 from hub.sync.runs import FULL, POLL, STRUCTURE, TOUCH
 from tests.sync.conftest import BOOKS, SYNCED, Hub
 from tests.sync.pretend import ALWAYS, project, task
+from tests.sync.telling import told
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def poll(hub: Hub, kind: str = POLL) -> list[tuple[str, Any]]:
 
 
 def touch(hub: Hub, *refs: str) -> None:
-    hub.write(lambda session: inbox.add(session, hub.connection_id, None, refs, hub.clock()))
+    hub.write(lambda session: told(session, hub.connection_id, None, refs, hub.clock()))
 
 
 def test_the_first_run_reads_everything_whatever_was_asked_for(hub: Hub) -> None:
@@ -370,3 +371,44 @@ def test_other_options_ask_for_a_full_reading(yard: Hub) -> None:
 def test_another_version_of_the_mapping_asks_for_a_full_reading(yard: Hub) -> None:
     yard.vendor.mapping_version += 1
     assert yard.complete(kind=POLL).kind == FULL
+
+
+def test_a_task_in_two_projects_loses_the_home_that_is_refused(yard: Hub) -> None:
+    """Nobody changed it, so no feed brings it; it is read by id, once."""
+    homes = select(TaskProject.project_id).where(TaskProject.task_id == yard.id("task:9")).order_by(TaskProject.rank)
+    yard.vendor.put(task("9", "1", "2"))
+    yard.complete(anew=True)
+    assert yard.ask(homes) == [yard.id("project:1"), yard.id("project:2")]
+    yard.vendor.put(task("9", "2"))
+    del yard.vendor.held["project:1"]
+    yard.vendor.closed.add("project:1")
+    yard.vendor.untold()
+    assert ("task.moved", yard.id("task:9")) in yard.told(lambda: yard.sync(kind=STRUCTURE))
+    assert yard.ask(homes) == [yard.id("project:2")]
+    assert yard.row("task:9").project_id == yard.id("project:2")
+    assert yard.row("task:1").access_lost_at is not None
+    yard.sync(kind=STRUCTURE)
+    assert "task:9" not in yard.vendor.looked
+
+
+def test_hints_that_could_not_all_be_kept_ask_for_everything_where_no_walk_tells_deletions(yard: Hub) -> None:
+    yard.vendor.drop("task:3")
+    yard.vendor.untold()
+    touch(yard, inbox.OVERFLOW)
+    assert poll(yard, TOUCH) == [("task.deleted", yard.id("task:3"))]
+    assert yard.run().kind == FULL
+    assert yard.complete(kind=POLL).kind == POLL
+
+
+def test_a_poll_that_finds_hints_about_more_than_tasks_walks_the_containers(yard: Hub) -> None:
+    yard.vendor.put(project("3"), task("7", "3"))
+    yard.vendor.untold()
+    touch(yard, "project:3")
+    assert poll(yard, POLL) == [("project.created", yard.id("project:3"))]
+
+
+def test_an_admins_word_is_kept_with_the_run_whoever_executes_it(yard: Hub) -> None:
+    yard.write(lambda session: runs.queue(session, yard.connection_id, "manual", yard.clock(), accept_deletions=True))
+    waiting = yard.write(lambda session: runs.queue(session, yard.connection_id, "manual", yard.clock(), kind=POLL, anew=True))
+    yard.engine.sync(waiting.id)
+    assert (yard.run().kind, yard.run().anew, yard.run().accept_deletions) == (FULL, True, True)

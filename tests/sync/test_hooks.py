@@ -27,7 +27,7 @@ from hub.sync.hooks import Report
 from tests.api.conftest import NotedJobs
 from tests.sync.conftest import Hub
 from tests.sync.pretend import Vendor, project, task
-from tests.sync.telling import Exchange, Telling
+from tests.sync.telling import Exchange, Telling, told
 
 PUBLIC = "https://hub.example.org"
 
@@ -375,7 +375,7 @@ def test_a_connection_that_goes_takes_its_webhooks_down(home: Home, exchange: Ex
 def test_what_was_told_before_a_pause_is_read_after_it(home: Home) -> None:
     home.upkeep()
     with home.hub.database.writing() as session:
-        inbox.add(session, home.hub.connection_id, None, ["task:a"], home.hub.clock())
+        told(session, home.hub.connection_id, None, ["task:a"], home.hub.clock())
     hooks.withdraw(home.contact, home.hub.connection_id)
     with home.hub.database.reading() as session:
         assert inbox.is_waiting(session, home.hub.connection_id)
@@ -407,7 +407,7 @@ def test_the_clock_rings_for_webhooks_once_a_day(home: Home, jobs: NotedJobs) ->
 
 def test_a_doorbell_that_was_lost_is_rung_by_the_clock(home: Home, jobs: NotedJobs) -> None:
     with home.hub.database.writing() as session:
-        inbox.add(session, home.hub.connection_id, None, ["task:a"], home.hub.clock())
+        told(session, home.hub.connection_id, None, ["task:a"], home.hub.clock())
     clock = Clock(home.hub.database, jobs, home.hub.clock)
     clock.ring()
     assert "touch" not in {name for name, *_ in jobs.submitted}, "its own doorbell may still ring"
@@ -419,7 +419,7 @@ def test_a_doorbell_that_was_lost_is_rung_by_the_clock(home: Home, jobs: NotedJo
 def test_hints_before_the_first_reading_wait(hub: Hub, exchange: Exchange, jobs: NotedJobs) -> None:
     home = Home(hub, exchange, jobs)
     with hub.database.writing() as session:
-        inbox.add(session, hub.connection_id, None, ["task:a"], hub.clock())
+        told(session, hub.connection_id, None, ["task:a"], hub.clock())
     bells.touch(home.contact, jobs, {"connection_id": str(hub.connection_id)})
     assert (jobs.submitted, home.queued()) == ([], [])
 
