@@ -115,6 +115,38 @@ class Told:
     actor: Ref | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A change of a task from before the hub watched it, out of the vendor's own books. ``field``: one of the record's; people and a status by their
+    references, or a status by its name where the books say no more (``named``). ``exact``: the task really went from ``old`` to ``new`` then; else it
+    was ``new`` from then on, and may have been other things between."""
+
+    task: Ref
+    field: str
+    old: Json
+    new: Json
+    told: Told
+    exact: bool = True
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One answer out of the vendor's books. ``whole_from``: everything that happened to these tasks since then is told; null where the books are
+    never whole."""
+
+    changes: Sequence[Past]
+    whole_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the hub holds and may be told the past of: the boards or projects, and the tasks."""
+
+    projects: Sequence[Ref]
+    tasks: Sequence[Ref]
+
+
 async def _nothing(refs: Sequence[Ref]) -> Mapping[Ref, Mapping[str, Json]]:
     return {}
 
@@ -247,7 +279,8 @@ class Capabilities:
 
     ``concurrency``: slices read at once. ``counts_children``: tasks carry ``child_count`` and ``children(ref)`` reads a parent's subtasks.
     ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``tells_deletions``: the structure
-    feeds tell which tasks were deleted; else only reading everything, or a webhook, does.
+    feeds tell which tasks were deleted; else only reading everything, or a webhook, does. ``past``: what the vendor's books tell of the time before
+    the hub watched, in words; null where there are none that the connector reads.
     """
 
     concurrency: int = 4
@@ -255,6 +288,7 @@ class Capabilities:
     lookup_batch: int = 1
     hooks: bool = False
     tells_deletions: bool = False
+    past: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +362,16 @@ class Connector(Protocol):
 
     def map(self, item: Item) -> Record:
         """Pure. Raises BadResponse naming the object where the raw body is not what the specification says."""
+        ...
+
+    # -- the past, where ``capabilities.past`` -----------------------------------------------------------------------------------
+
+    def chapters(self, held: Held, since: datetime) -> Sequence[Slice]:
+        """What to read of the vendor's books: each slice costs one call, more where its part of the books is long. Keys tell slices apart."""
+        ...
+
+    def past(self, piece: Slice) -> AsyncIterator[Chapter]:
+        """Reads one of them. Raises Refused where the plan or an admin of the vendor's account keeps these books closed."""
         ...
 
     # -- webhooks, where ``capabilities.hooks`` --------------------------------------------------------------------------------

@@ -107,11 +107,17 @@ def pause(session: Session, connection: Connection, now: datetime, settings: Set
 def has_room(session: Session, connection: Connection, now: datetime, settings: Settings) -> bool:
     """Whether what was asked of the vendor within a day leaves room for a run that nobody planned: what webhooks name is read at once only then,
     else by the next poll that is due."""
+    room = left(session, connection, now, settings)
+    return room is None or room > 0
+
+
+def left(session: Session, connection: Connection, now: datetime, settings: Settings) -> int | None:
+    """Calls that may still be used, after those of the last day; null where the plan's limits are not known."""
     allowed = _allowed(connection.checked, settings.budget_share)
     if allowed is None:
-        return True
+        return None
     today = SyncRun.connection_id == connection.id, SyncRun.queued_at > now - DAY
-    return (session.scalar(select(func.sum(SyncRun.requests)).where(*today)) or 0) < allowed
+    return max(0, int(allowed) - (session.scalar(select(func.sum(SyncRun.requests)).where(*today)) or 0))
 
 
 def _cost(session: Session, connection_id: UUID, kind: str) -> float | None:

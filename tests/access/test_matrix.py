@@ -34,7 +34,7 @@ FOR_ALL = {
     ("POST", "/login"): "the way in, throttled",
     ("GET", "/setup/{token}"): "the token is the permission",
     ("POST", "/setup/{token}"): "the token is the permission",
-    ("POST", "/receivers/{connection}/{token}"): "the token and the signature are the permission (tests/hub/test_receivers.py)",
+    ("POST", "/receivers/{connection}/{token}"): "the token and the signature are the permission (tests/hub/receivers)",
     ("GET", "/static"): "style sheets and pictures",
 }
 ANY_KEY = set(
