@@ -114,7 +114,7 @@ class MondayConnector:
         raise BadResponse(f"{parent}: monday's subitems are read with their board")
 
     async def lookup(self, refs: Sequence[Ref]) -> Looked:
-        return await looking.lookup(self._client, self._shapes, refs)
+        return await looking.lookup(self._client, self._shapes, refs, self._known)
 
     def context(self, owner: Mapping[str, Json] | None) -> Context | None:
         return None if owner is None else context_of(owner, self._options)

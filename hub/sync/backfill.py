@@ -71,12 +71,20 @@ class Told:
 
 def cost(contact: Contact, connection_id: UUID, since: datetime) -> Cost:
     """Asks the vendor nothing. Raises ConnectionProblem, VaultError."""
-    with contact.database.reading() as session:
-        connection = session.get_one(Connection, connection_id)
-        connector = _idle(contact, opened(connection, contact.vault))
-        left = pace.left(session, connection, contact.now(), contact.settings)
-        pieces = _left_to_read(session, connection, connector, since) if connector.capabilities.past else []
-        return Cost(len(pieces), left, connector.capabilities.past, since, connection.history_from)
+    return anyio.run(partial(_cost, contact, connection_id, since))
+
+
+async def _cost(contact: Contact, connection_id: UUID, since: datetime) -> Cost:
+    client = build_client(proxy=contact.settings.proxy, ca_bundle=contact.settings.ca_bundle)
+    try:
+        with contact.database.reading() as session:
+            connection = session.get_one(Connection, connection_id)
+            connector = opened(connection, contact.vault).connect(client, contact.now)
+            left = pace.left(session, connection, contact.now(), contact.settings)
+            pieces = _left_to_read(session, connection, connector, since) if connector.capabilities.past else []
+            return Cost(len(pieces), left, connector.capabilities.past, since, connection.history_from)
+    finally:
+        await client.aclose()
 
 
 def fill(contact: Contact, connection_id: UUID, since: datetime, *, client: Client | None = None) -> SyncRun | None:
@@ -202,11 +210,6 @@ class _Filling:
                 connection.history_from = min(connection.history_from, max(begin, self.since))
 
 
-def _idle(contact: Contact, account: Opened) -> Connector:
-    """A connector that is only asked what it would ask."""
-    return account.connect(build_client(proxy=contact.settings.proxy, ca_bundle=contact.settings.ca_bundle), contact.now)
-
-
 def _place(session: Session, connection_id: UUID, since: datetime) -> dict[str, Any]:
     """How far an earlier run with the same beginning came."""
     mark = session.get(Mark, (connection_id, PLACE))
@@ -264,12 +267,13 @@ def _rows(session: Session, connection_id: UUID, ids: Ids, changes: Sequence[Pas
 def _fields(change: Past, ids: Ids, named: dict[tuple[UUID | None, str], UUID], home: UUID | None) -> Iterable[tuple[str, Any, Any]]:
     """What a change is in the hub's own rows: a status that is told by its name is both its name and its id."""
     if not change.named:
-        yield change.field, *(_plain(value, ids, change.field) for value in (change.old, change.new))
+        yield (change.field, _plain(change.old, ids, change.field), _plain(change.new, ids, change.field))
         return
-    yield change.field, change.old, change.new
+    yield (change.field, change.old, change.new)
     by_id = [named.get((home, str(value).casefold())) for value in (change.old, change.new)]
     if change.field == "status" and by_id[1] is not None:
-        yield "status_id", *(None if each is None else str(each) for each in by_id)
+        before, after = (None if each is None else str(each) for each in by_id)
+        yield ("status_id", before, after)
 
 
 def _plain(value: Any, ids: Ids, name: str) -> Any:

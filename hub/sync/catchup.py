@@ -147,11 +147,11 @@ class CatchUp:
             return gone.orphans(session, self._connection, list(inside), dying)
 
     def _absent_tasks(self, session: Session) -> set[UUID]:
-        """Live tasks that ought to have been on a page of this run and were on none."""
+        """Tasks that ought to have been on a page of this run and were on none; hidden ones too, for their project may have come back."""
         this = self.judge.this
         absent: set[UUID] = set()
         for part in gone.chunks(list(_read_whole(session, this, self.judge.account.ids))):
-            absent |= set(session.scalars(select(Task.id).where(Task.id.in_(_members(part)), *LIVE)))
+            absent |= set(session.scalars(select(Task.id).where(Task.id.in_(_members(part)), Task.deleted_at.is_(None))))
         for part in gone.chunks(list(self.parents)):
             absent |= set(session.scalars(select(Task.id).where(Task.parent_id.in_(part), Task.deleted_at.is_(None))))
         if absent:

@@ -4,7 +4,7 @@ A registration is written down, and committed, before the vendor is asked: its h
 process. One that died half-way is found by its open row. The vendor's list is asked for first and our rows are read after it, so that what another
 process registers meanwhile is never taken for a stray.
 
-What is restored after the vendor had suspended or dropped it leaves a gap behind it: a run is asked for that reads what was not told.
+What the vendor had suspended or dropped told nothing meanwhile: once it is restored, a full run is asked for. Until then polls and walks find it.
 """
 
 from __future__ import annotations

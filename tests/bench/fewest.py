@@ -56,7 +56,11 @@ class Since:
         return [project for project in self._flipped("archived") if not project.deleted and not project.hidden]
 
     def regained(self) -> list[Project]:
-        return [project for project in self._flipped("hidden") if not project.hidden and not project.deleted and project not in self.turned()]
+        """Projects that are seen again, or for the first time."""
+        projects = self.world.projects[self.tool]
+        made = [projects[entry.id] for entry in self.lines if entry.kind == "project" and entry.action == "created"]
+        new = [project for project in made if not project.hidden and not project.deleted]
+        return new + [project for project in self._flipped("hidden") if not project.hidden and not project.deleted and project not in self.turned()]
 
     def lost(self) -> list[Project]:
         """Projects that no list shows any more."""
@@ -139,7 +143,9 @@ def asana_structure(since: Since) -> Terms:
         "tasks that only events tell of, one by one": len(moved),
         "sections of projects where one changed": len(sections),
         "projects that were archived or came back": sum(1 + pages(since.inside(one)) + (not one.archived) for one in since.turned()),
-        "projects that are seen again": sum(1 + pages(since.inside(one)) + (not one.archived) + since.parents(one) for one in since.regained()),
+        "projects that are seen again, or new": sum(
+            1 + pages(since.inside(one)) + (not one.archived) + since.parents(one) for one in since.regained()
+        ),
         "projects that are seen no more, and their tasks elsewhere": sum(1 + since.shared(one) for one in since.lost()),
     }
 
@@ -166,7 +172,7 @@ def clickup_structure(since: Since) -> Terms:
         "folders and lists of each space, live and archived": 4 * count["space"],
         "archived lists of each folder": count["folder"],
         "lists that were archived, live and archived": sum(2 * pages(since.inside(one)) for one in lists if one.archived),
-        "lists that came back, or are seen again": 2 * pages(sum(since.inside(one) for one in back)) if back else 0,
+        "lists that came back, are seen again, or new": 2 * pages(sum(since.inside(one) for one in back)) if back else 0,
         "lists that are seen no more, and their tasks elsewhere": sum(1 + since.shared(one) for one in since.lost()),
     }
 
@@ -222,7 +228,7 @@ def monday_structure(since: Since) -> Terms:
     seen_again = since.regained()
     return {
         "account, workspaces, folders, users, boards": ceil((pages(boards, ITEMS) + 1) / 2),
-        "boards that are seen again": pages(len(seen_again), 25) if seen_again else 0,
+        "boards that are seen again, or new": pages(len(seen_again), 25) if seen_again else 0,
     }
 
 
