@@ -52,7 +52,7 @@ BEGINNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SMALL = 14
 STEPS = 50
 HISTORIES = int(os.environ.get("HUB_HISTORIES", "96"))
-"""In all, on SQLite. One takes three to five seconds of processor time, most of it for its two thousand requests; more are asked for by name."""
+"""In all, on SQLite. One takes three to five seconds of processor time, most of it for its several hundred requests; more are asked for by name."""
 CHUNKS = 8
 """So that several processes can share the work."""
 ON_POSTGRESQL = 2
