@@ -107,13 +107,13 @@ class NodeShape(BaseModel):
 
 
 class RunKind(StrEnum):
-    """What a run read (while it waits: what it was asked for)."""
+    """What a run read (while it waits: what it was asked for). `history`: changes of the time before, of which `created` is the count."""
 
     TOUCH = runs.TOUCH
     POLL = runs.POLL
     STRUCTURE = runs.STRUCTURE
     FULL = runs.FULL
-    HISTORY = backfill.KIND
+    HISTORY = runs.HISTORY
 
 
 class BackfillShape(BaseModel):

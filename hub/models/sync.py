@@ -16,8 +16,8 @@ class SyncRun(Base):
     """One attempt to bring a connection up to date. state: queued, running, complete, partial, deferred, failed, cancelled.
 
     ``kind``: how much was asked for, and once it runs, how much it reads: touch (what a webhook named), poll (edits, creations), structure
-    (containers, archives, moves, told deletions too), full (everything). ``anew``: a full reading that has begun is given up. ``accept_deletions``:
-    an admin's word that so many tasks are really gone. Both are kept here because any process may execute the run."""
+    (containers, archives, moves, told deletions too), full (everything), history (none of that). ``anew``: a full reading that has begun is given
+    up. ``accept_deletions``: an admin's word that so many tasks are really gone. Both are kept here because any process may execute the run."""
 
     __tablename__ = "sync_run"
     __table_args__ = (Index("ix_sync_run_connection_id_queued_at", "connection_id", "queued_at"),)

@@ -31,7 +31,6 @@ from hub.sync.bulk import upsert
 from hub.sync.contact import Contact
 from hub.sync.ids import Ids
 
-KIND = "history"
 PLACE = "history"
 """The mark that says which parts are done."""
 USED_UP = "what may be used of the tool's calls is used up for today; the same command goes on from here later"
@@ -96,7 +95,9 @@ def fill(contact: Contact, connection_id: UUID, since: datetime, *, client: Clie
         account, holder, now = opened(connection, contact.vault), runs.owner(), contact.now()
         if not runs.take_lease(session, connection_id, holder, now):
             return None
-        run = SyncRun(id=uuid4(), connection_id=connection_id, reason="manual", kind=KIND, full=False, state="running", queued_at=now, errors=[])
+        run = SyncRun(
+            id=uuid4(), connection_id=connection_id, reason="manual", kind=runs.HISTORY, full=False, state="running", queued_at=now, errors=[]
+        )
         run.started_at = now
         session.add(run)
         run_id = run.id

@@ -98,8 +98,8 @@ def pause(session: Session, connection: Connection, now: datetime, settings: Set
     shortest = found.shortest
     if changed:
         return shortest
-    fruitful = SyncRun.created + SyncRun.updated + SyncRun.deleted > 0
-    last = session.scalar(select(func.max(SyncRun.ended_at)).where(SyncRun.connection_id == connection.id, fruitful))
+    fruitful = SyncRun.kind.in_(KINDS), SyncRun.created + SyncRun.updated + SyncRun.deleted > 0
+    last = session.scalar(select(func.max(SyncRun.ended_at)).where(SyncRun.connection_id == connection.id, *fruitful))
     quiet = (now - last) * QUIET_PART if last is not None else shortest
     return min(max(shortest, quiet), max(shortest, settings.sync_interval * SLOWEST))
 

@@ -24,6 +24,9 @@ TOUCH, POLL, STRUCTURE, FULL = KINDS = ("touch", "poll", "structure", "full")
 """How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. One that waits is widened to the
 widest that was asked for: what webhooks named is looked into by every kind but the last, which reads it anyway."""
 
+HISTORY = "history"
+"""A run that reads no task: it brings change rows of the time before (``backfill.py``), and counts them as ``created``."""
+
 LEASE = timedelta(seconds=90)
 TOLD_AGAIN = timedelta(days=1)
 FINAL = ("complete", "partial", "deferred", "failed", "cancelled")
@@ -99,8 +102,8 @@ def is_deferred(session: Session, connection: Connection, now: datetime) -> bool
     """Whether the vendor's limit put the connection's next run off and that time is not over."""
     if connection.next_sync_at is None or connection.next_sync_at <= now:
         return False
-    last = select(SyncRun.state).where(SyncRun.connection_id == connection.id, SyncRun.state.in_(FINAL)).order_by(SyncRun.ended_at.desc()).limit(1)
-    return session.scalar(last) == "deferred"
+    ended = SyncRun.connection_id == connection.id, SyncRun.state.in_(FINAL), SyncRun.kind.in_(KINDS)
+    return session.scalar(select(SyncRun.state).where(*ended).order_by(SyncRun.ended_at.desc()).limit(1)) == "deferred"
 
 
 def take_lease(session: Session, connection_id: UUID, holder: str, now: datetime) -> bool:
@@ -216,7 +219,12 @@ def _is_news(session: Session, connection_id: UUID, now: datetime) -> bool:
     told = session.scalar(select(func.max(Event.recorded_at)).where(*failed))
     if told is None or now - told >= TOLD_AGAIN:
         return True
-    went_well = SyncRun.connection_id == connection_id, SyncRun.state.in_(("complete", "partial")), SyncRun.kind != TOUCH, SyncRun.ended_at >= told
+    went_well = (
+        SyncRun.connection_id == connection_id,
+        SyncRun.state.in_(("complete", "partial")),
+        SyncRun.kind.in_(KINDS[1:]),
+        SyncRun.ended_at >= told,
+    )
     return session.scalar(select(SyncRun.id).where(*went_well).limit(1)) is not None
 
 

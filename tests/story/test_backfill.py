@@ -131,7 +131,7 @@ def test_the_past_is_kept_once_with_its_instants_and_tells_no_event(past: Past) 
     assert past.told("status")
     events, cost = past.ask(select(func.count()).select_from(Event)), backfill.cost(past.contact, past.connection, NOW - DAYS)
     run = past.fill()
-    assert (run.state, run.errors, run.kind) == ("complete", [], backfill.KIND)
+    assert (run.state, run.errors, run.kind) == ("complete", [], runs.HISTORY)
     assert run.requests >= cost.calls >= 1
     assert past.told("status") <= {(key, at.replace(microsecond=0)) for key, at in past.changes("status_id")}
     assert past.ask(select(func.count()).select_from(Event)) == events
