@@ -13,8 +13,8 @@ a mapping looks at besides the raw body (column roles, time zone) is in ``Item.c
 Keeping up. After one full reading, ``feeds(cadence)`` names slices that bring only what changed since. Where a feed stands is a *mark*: JSON under a
 key that is stable for ever. Pages carry marks, and a mark is kept in the transaction of its page. A full reading brings the first mark of every feed
 (taken before the tasks that it stands for are read, so that nothing falls between); a feed's pages move it. Re-reading the same stretch does no
-harm: every vendor's lag is overlapped. The items of a feed have the very bodies and contexts that a full reading gives them, so that an unchanged
-one has an unchanged digest.
+harm: every vendor's lag is overlapped. What is stored of a feed's items (``lean``) and their contexts are as a full reading gives them, so that an
+unchanged one has an unchanged digest.
 
 Being told. Vendors' webhooks are hints: ``receive`` says which objects a call touched, and ``lookup`` or a feed then reads the truth.
 """
@@ -113,6 +113,38 @@ class Told:
 
     at: datetime
     actor: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A change of a task from before the hub watched it, out of the vendor's own books. ``field``: one of the record's; people and a status by their
+    references, or a status by its name where the books say no more (``named``). ``exact``: the task really went from ``old`` to ``new`` then; else it
+    was ``new`` from then on, and may have been other things between."""
+
+    task: Ref
+    field: str
+    old: Json
+    new: Json
+    told: Told
+    exact: bool = True
+    named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One answer out of the vendor's books. ``whole_from``: everything that happened to these tasks since then is told; null where the books are
+    never whole."""
+
+    changes: Sequence[Past]
+    whole_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the hub holds and may be told the past of: the boards or projects, and the tasks."""
+
+    projects: Sequence[Ref]
+    tasks: Sequence[Ref]
 
 
 async def _nothing(refs: Sequence[Ref]) -> Mapping[Ref, Mapping[str, Json]]:
@@ -276,15 +308,18 @@ class Capabilities:
     """What differs between vendors, said as data: the hub asks this and never for a vendor's name.
 
     ``concurrency``: slices read at once. ``counts_children``: tasks carry ``child_count`` and ``children(ref)`` reads a parent's subtasks.
-    ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``lag``: seconds by which the
-    vendor's searches and logs may trail its truth. ``roles``: where an admin may say what columns mean.
+    ``lookup_batch``: ids that one call of ``lookup`` costs one request for. ``hooks``: it can be told by webhooks. ``tells_deletions``: the structure
+    feeds tell which tasks were deleted; else only reading everything, or a webhook, does. ``past``: what the vendor's books tell of the time before
+    the hub watched, in words; null where there are none that the connector reads.
+    ``roles``: where an admin may say what columns mean.
     """
 
     concurrency: int = 4
     counts_children: bool = False
     lookup_batch: int = 1
     hooks: bool = False
-    lag: float = 0.0
+    tells_deletions: bool = False
+    past: str | None = None
     roles: Roles | None = None
 
 
@@ -359,6 +394,16 @@ class Connector(Protocol):
 
     def map(self, item: Item) -> Record:
         """Pure. Raises BadResponse naming the object where the raw body is not what the specification says."""
+        ...
+
+    # -- the past, where ``capabilities.past`` -----------------------------------------------------------------------------------
+
+    def chapters(self, held: Held, since: datetime) -> Sequence[Slice]:
+        """What to read of the vendor's books: each slice costs one call, more where its part of the books is long. Keys tell slices apart."""
+        ...
+
+    def past(self, piece: Slice) -> AsyncIterator[Chapter]:
+        """Reads one of them. Raises Refused where the plan or an admin of the vendor's account keeps these books closed."""
         ...
 
     # -- webhooks, where ``capabilities.hooks`` --------------------------------------------------------------------------------

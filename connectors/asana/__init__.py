@@ -16,9 +16,11 @@ from connectors.base import (
     Cadence,
     Call,
     Capabilities,
+    Chapter,
     Check,
     Context,
     Credential,
+    Held,
     Hook,
     Item,
     Json,
@@ -29,7 +31,7 @@ from connectors.base import (
     Scope,
     Slice,
 )
-from connectors.errors import ConnectorError
+from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
 from connectors.records import Record, Ref
 
@@ -48,7 +50,7 @@ class AsanaConnector:
     hooks: ClassVar[Sequence[str]] = ("/webhooks",)
     """Where it may send something besides reads."""
     # Twelve projects at once use up 1,500 calls a minute at an answer time of half a second.
-    capabilities = Capabilities(concurrency=12, counts_children=True, hooks=True, lag=60.0)
+    capabilities = Capabilities(concurrency=12, counts_children=True, hooks=True, tells_deletions=True)
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         self.http = http
@@ -101,6 +103,13 @@ class AsanaConnector:
 
     def map(self, item: Item) -> Record:
         return mapping.record(item)
+
+    def chapters(self, held: Held, since: datetime) -> Sequence[Slice]:
+        """None: a task's stories cost one call each."""
+        return ()
+
+    def past(self, piece: Slice) -> AsyncIterator[Chapter]:
+        raise BadResponse(f"{piece.label}: no books are read here")
 
     def hooks_wanted(self, scope: Scope) -> Sequence[Hook]:
         return webhooks.wanted_hooks(self._known, scope)

@@ -104,10 +104,12 @@ def _message(body: Any) -> str:
 
 
 class Client:
-    """The reads a hub needs. Every list is asked for with the largest page and one constant field list."""
+    """The reads a hub needs. Every list is asked for with the largest page and one constant field list. ``clock``: the vendor's own, as of the newest
+    page of a list; null where its answers do not tell it."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
+        self.clock: datetime | None = None
 
     def on_free_plan(self) -> None:
         """Slows down to the free plan's quota."""
@@ -135,11 +137,12 @@ class Client:
             if offset is not None:
                 query.append(("offset", offset))
             sight = sights() if sights is not None else None
-            body = (await self._http.get(path, query, instead=None if sight is None else partial(_same, sight))).body
-            rows = [] if sight is not None and sight.found is not None else _rows(body, path)
-            offset = _following(body, path)
+            answer = await self._http.get(path, query, instead=None if sight is None else partial(_same, sight))
+            rows = [] if sight is not None and sight.found is not None else _rows(answer.body, path)
+            offset = _following(answer.body, path)
             if offset is not None and offset in seen:
                 raise BadResponse(f"{path}: the vendor repeats a page's offset")
+            self.clock = _date(answer.headers) or self.clock
             yield rows, offset
             if offset is None:
                 return

@@ -47,6 +47,7 @@ class Feeds:
         self._states: dict[str, datetime] = {}
         self._listed: set[str] = set()
         self._archived: set[str] = set()
+        self._walked: set[str] = set()
         self._readers: dict[str, Callable[[Slice, Any], AsyncIterator[Page]]] = {
             "search": self._search,
             "modified": self._modified,
@@ -135,7 +136,7 @@ class Feeds:
         async for rows, following in self._client.pages("/tasks", params, selection.TASK, offset):
             last = max((at for at in (last, since.newest(rows)) if at), default=None)
             place = {"offset": following, "last": last.isoformat() if last else None} if following else None
-            mark = {piece.key: {"from": since.moved(begin, last, None), "workspace": piece.args["workspace"]}}
+            mark = {piece.key: {"from": since.moved(begin, last, None if following else self._client.clock), "workspace": piece.args["workspace"]}}
             yield Page(self._items(rows, piece), place, marks={} if following else mark)
 
     async def _kept(self, rows: Sequence[Raw], piece: Slice) -> Sequence[Raw]:
@@ -177,6 +178,8 @@ class Feeds:
             kept = [row for row in rows if in_scope(row, excluded)]
             self._listed.update(row["gid"] for row in kept)
             self._archived.update(row["gid"] for row in kept if row.get("archived"))
+            if offset is None:
+                self._walked.add(workspace)
             opens = [project_slice(row, workspace, searched=searched) for row in kept if self._must_be_read(row, searched)]
             yield Page(self._reader.projects_of(kept, workspace), offset, opens)
 
@@ -192,6 +195,9 @@ class Feeds:
     async def _events(self, piece: Slice, cursor: Any) -> AsyncIterator[Page]:
         gid = piece.args["project"]
         project: Ref = f"project:{gid}"
+        if piece.args["workspace"] in self._walked and gid not in self._listed:  # closed or gone: a read by id says which of them
+            yield Page((), None, marks={piece.key: None})
+            return
         sync: str = cursor["sync"] if cursor else piece.args["sync"]
         more, seen = True, {sync}
         try:

@@ -12,9 +12,11 @@ from connectors.base import (
     Cadence,
     Call,
     Capabilities,
+    Chapter,
     Check,
     Context,
     Credential,
+    Held,
     Hook,
     Item,
     Json,
@@ -26,7 +28,7 @@ from connectors.base import (
     Slice,
     Workspace,
 )
-from connectors.clickup import client, days, lean, mapping, marks, webhooks
+from connectors.clickup import client, days, lean, mapping, marks, past, webhooks
 from connectors.clickup.client import Client, together
 from connectors.clickup.feeds import Feeds
 from connectors.clickup.met import Met
@@ -49,7 +51,7 @@ class ClickUpConnector:
     tool: ClassVar[str] = "clickup"
     default_base_url: ClassVar[str] = "https://api.clickup.com/api"
     mapping_version: ClassVar[int] = 1
-    capabilities = Capabilities(concurrency=client.AT_ONCE, counts_children=False, lookup_batch=1, hooks=True, lag=marks.LAG)
+    capabilities = Capabilities(concurrency=client.AT_ONCE, counts_children=False, lookup_batch=1, hooks=True, past=past.WORDS)
     hooks: ClassVar[Sequence[str]] = webhooks.PATHS
     """What it may send besides reads."""
     choices: ClassVar[Mapping[str, str]] = {
@@ -212,6 +214,12 @@ class ClickUpConnector:
         return mapping.record(item)
 
     # -- webhooks --------------------------------------------------------------------------------------------------------------
+
+    def chapters(self, held: Held, since: datetime) -> Sequence[Slice]:
+        return past.chapters(held, since)
+
+    def past(self, piece: Slice) -> AsyncIterator[Chapter]:
+        return past.read(self._client, piece)
 
     def hooks_wanted(self, scope: Scope) -> Sequence[Hook]:
         """One for each workspace."""

@@ -17,9 +17,11 @@ from connectors.base import (
     Cadence,
     Call,
     Capabilities,
+    Chapter,
     Check,
     Context,
     Credential,
+    Held,
     Hook,
     Item,
     Json,
@@ -33,7 +35,7 @@ from connectors.base import (
 )
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
-from connectors.monday import checking, faults, feeds, mapping, reading, roles, webhooks
+from connectors.monday import checking, faults, feeds, mapping, past, reading, roles, webhooks
 from connectors.monday import lookup as looking
 from connectors.monday.board import context_of, require_roles
 from connectors.monday.client import Client
@@ -57,7 +59,15 @@ class MondayConnector:
     }
     lanes: ClassVar[Mapping[str, Lane]] = {"default": Lane(per_minute=1_000, at_once=10)}
     hooks: ClassVar[tuple[str, ...]] = webhooks.MUTATIONS
-    capabilities = Capabilities(concurrency=3, counts_children=False, lookup_batch=100, hooks=True, lag=30.0, roles=Roles(roles.OPTION, roles.tables))
+    capabilities = Capabilities(
+        concurrency=3,
+        counts_children=False,
+        lookup_batch=100,
+        hooks=True,
+        tells_deletions=True,
+        past=past.WORDS,
+        roles=Roles(roles.OPTION, roles.tables),
+    )
 
     def __init__(self, http: Http, *, options: Mapping[str, Json], now: Callable[[], datetime]) -> None:
         require_roles(options)
@@ -69,6 +79,7 @@ class MondayConnector:
         self._now = now
         self._known = Known()
         self._watch: dict[str, Watched] = {}
+        self._logs_from: datetime | None = None
 
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
@@ -112,7 +123,7 @@ class MondayConnector:
         raise BadResponse(f"{parent}: monday's subitems are read with their board")
 
     async def lookup(self, refs: Sequence[Ref]) -> Looked:
-        return await looking.lookup(self._client, self._shapes, refs)
+        return await looking.lookup(self._client, self._shapes, refs, self._known)
 
     def context(self, owner: Mapping[str, Json] | None) -> Context | None:
         return None if owner is None else context_of(owner, self._options)
@@ -123,6 +134,15 @@ class MondayConnector:
 
     def map(self, item: Item) -> Record:
         return mapping.record(item)
+
+    def chapters(self, held: Held, since: datetime) -> Sequence[Slice]:
+        return past.chapters(held, since)
+
+    async def past(self, piece: Slice) -> AsyncIterator[Chapter]:
+        if self._logs_from is None:
+            self._logs_from = self._now() - await past.kept_for(self._client)
+        async for chapter in past.read(self._client, self._shapes, self._known, piece, self._logs_from):
+            yield chapter
 
     def hooks_wanted(self, scope: Scope) -> Sequence[Hook]:
         return webhooks.wanted(self._known.projects, self._watch, scope.excluded)

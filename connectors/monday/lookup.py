@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.base import Item, Looked
+from connectors.base import Item, Known, Looked
 from connectors.monday.board import Raw, identifier
 from connectors.monday.client import Client, Rows
 from connectors.monday.documents import ID_PAGE
@@ -18,8 +18,11 @@ from connectors.monday.slices import pair
 from connectors.records import Ref
 
 
-async def lookup(client: Client, shapes: Shapes, refs: Sequence[Ref]) -> Looked:
-    """Tasks and projects by reference; other kinds have no read by id and are refused."""
+async def lookup(client: Client, shapes: Shapes, refs: Sequence[Ref], known: Known) -> Looked:
+    """Tasks and projects by reference; other kinds have no read by id and are refused.
+
+    A task that the hub does not hold, on a board that it does not read (an admin left it out, or it is new), is in none of the three answers.
+    """
     tasks = [ref.partition(":")[2] for ref in refs if ref.startswith("task:")]
     projects = [ref.partition(":")[2] for ref in refs if ref.startswith("project:")]
     found: dict[Ref, Item] = {}
@@ -30,17 +33,18 @@ async def lookup(client: Client, shapes: Shapes, refs: Sequence[Ref]) -> Looked:
     gone.update(f"task:{identifier(row, 'task')}" for row in rows if row.get("state") == "deleted")
     there = [row for row in rows if row.get("state") != "deleted"]
     await _learn(client, shapes, there)
-    for row in there:
-        item = _task(row, shapes)
-        if item is not None:
-            found[item.id] = item
+    items = {item.id: item for row in there if (item := _task(row, shapes)) is not None}
+    strange = [ref for ref, item in items.items() if known.projects and item.owner not in known.projects]
+    held = await known.recall(strange) if strange else {}
+    left_out = {ref for ref in strange if ref not in held}
+    found |= {ref: item for ref, item in items.items() if ref not in left_out}
     if projects:
         boards = await client.families(projects)
         gone.update(f"project:{identifier(row, 'project')}" for row in boards if row.get("state") == "deleted")
         bodies = {f"project:{identifier(body, 'project')}": body for body in pair(boards)}
         found |= {ref: Item(id=ref, raw=bodies[ref]) for ref in refs if ref in bodies}
     asked = frozenset(refs)
-    return Looked(found=found, gone=asked & gone, refused=asked - found.keys() - gone)
+    return Looked(found=found, gone=asked & gone, refused=asked - found.keys() - gone - left_out)
 
 
 def _task(row: Raw, shapes: Shapes) -> Item | None:

@@ -59,7 +59,7 @@ class Poll:
         state: dict[str, Any] = cursor or {"after": None, "newest": clock.at, "seen": []}
         while True:
             asked = chunk(boards, state["after"], BOARDS_A_REQUEST)
-            turn = Turn(self, asked, clock, now)
+            turn = Turn(self, asked, clock)
             await turn.go()
             after = asked[-1].board if asked else None
             seen = [*map(tuple, state["seen"]), *turn.seen]
@@ -75,7 +75,7 @@ class Poll:
             yield Page(
                 items=last,
                 cursor=following,
-                opens=tuple(pack(turn.opened)),
+                opens=tuple(pack(turn.opened, apart=False)),
                 refused=turn.refused,
                 marks=marks,
                 gone=frozenset(turn.gone),
@@ -93,7 +93,6 @@ class Turn:
     poll: Poll
     asked: Sequence[Watched]
     clock: Clock
-    now: datetime
     parents: dict[str, Watched] = field(init=False)
     rows: dict[str, tuple[str, Raw]] = field(default_factory=dict)
     wanted: dict[str, str] = field(default_factory=dict)
@@ -116,7 +115,7 @@ class Turn:
         if not self.asked:
             return
         asked = [(board, each.deep, each.formulas > 0) for each in self.asked for board in each.ids]
-        answer = await polls.poll(self.poll.client, asked, self.clock.logs_since(self.now), self.clock.items_since(self.now))
+        answer = await polls.poll(self.poll.client, asked, self.clock.logs_since(), self.clock.items_since())
         self.lost |= {self.parents[board].board for board in answer.lost}
         await self._read_logs(answer.boards)
         await self._read_items(answer.boards)
@@ -128,7 +127,7 @@ class Turn:
 
     async def _read_logs(self, boards: Mapping[str, Changes]) -> None:
         overfull = [board for board, found in boards.items() if found.more]
-        whole = await polls.whole_logs(self.poll.client, overfull, self.clock.logs_since(self.now)) if overfull else {}
+        whole = await polls.whole_logs(self.poll.client, overfull, self.clock.logs_since()) if overfull else {}
         for board, found in boards.items():
             parent = self.parents[board].board
             if found.state != self.parents[board].state:
@@ -142,7 +141,7 @@ class Turn:
     def _read_entry(self, entry: Entry, parent: str) -> None:
         self.newest = max(self.newest, entry.at)
         self.seen.append((entry.at, short(entry.key)))
-        if self.clock.knows(entry, self.now):
+        if self.clock.knows(entry):
             return
         if entry.wide:
             self.holes.add(parent)

@@ -265,12 +265,12 @@ def items_of(row: Raw, board: str, shapes: Shapes, emitted: set[str]) -> Iterato
 
 def lean(row: Raw, board: str, shape: Shape) -> dict[str, Any]:
     """The body as it is kept: the board named, its own columns only, in one order, and no empty ones. The vendor promises no order of columns and
-    would otherwise make every item look changed."""
+    would otherwise make every item look changed. A tally of those below it is no empty status, even where it counts none (they are archived)."""
     values = row.get("column_values")
     if not isinstance(values, list):
         raise BadResponse(f"task {row.get('id')}: column_values is not a list")
     wanted = shape.columns
-    kept = [value for value in values if value.get("id") in wanted and any(each not in _NOTHING for key, each in value.items() if key != "id")]
+    kept = [value for value in values if value.get("id") in wanted and _says_something(value)]
     kept.sort(key=_by_id)
     parent = row.get("parent_item")
     return {
@@ -289,6 +289,10 @@ def lean(row: Raw, board: str, shape: Shape) -> dict[str, Any]:
 
 
 _NOTHING: tuple[Any, ...] = (None, "", [])
+
+
+def _says_something(value: Mapping[str, Any]) -> bool:
+    return "battery_value" in value or any(each not in _NOTHING for key, each in value.items() if key != "id")
 
 
 def _by_id(value: Mapping[str, Any]) -> str:

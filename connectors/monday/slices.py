@@ -83,7 +83,7 @@ class _Load:
 
     __slots__ = ("archived", "boards", "formulas", "slots", "units")
 
-    def __init__(self, archived: bool) -> None:
+    def __init__(self, archived: bool | None) -> None:
         self.archived = archived
         self.units: list[Unit] = []
         self.boards = self.slots = self.formulas = 0
@@ -93,19 +93,19 @@ class _Load:
         boards, slots = self.boards + len(unit.boards), self.slots + sum(limit for _, limit, _ in unit.boards)
         formulas = self.formulas + unit.formulas
         bounded = boards <= BOARDS and slots <= SLOTS and formulas <= FORMULAS_A_REQUEST
-        if self.units and (self.archived != unit.archived or not bounded):
+        if self.units and (self.archived not in (unit.archived, None) or not bounded):
             return False
         self.units.append(unit)
         self.boards, self.slots, self.formulas = boards, slots, formulas
         return True
 
 
-def pack(units: Iterable[Unit]) -> Iterator[Slice]:
-    """Batches of units, live ones first."""
+def pack(units: Iterable[Unit], *, apart: bool = True) -> Iterator[Slice]:
+    """Batches of units, live ones first. ``apart``: archived ones in batches of their own, to be read after all others; a poll has few of either."""
     loads: list[_Load] = []
     for each in sorted(units, key=lambda each: (each.archived, -each.rounds, -each.formulas, age(each.parent))):
         if not any(load.takes(each) for load in loads):
-            loads.append(_Load(each.archived))
+            loads.append(_Load(each.archived if apart else None))
             loads[-1].takes(each)
     return (_slice(load.units) for load in loads)
 

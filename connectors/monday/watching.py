@@ -100,27 +100,28 @@ class Clock:
         return cls(at, at, None, frozenset())
 
     def _base(self, now: datetime) -> int:
-        """All that happened before ``at`` must have become visible once the overlap is over."""
+        """All that happened before ``at`` must have become visible once the overlap is over: a poll that is made then has seen it."""
         return self.at if self.reached is None or now - self.reached >= OVERLAP else self.base
 
-    def logs_since(self, now: datetime) -> int:
-        return max(second(self._base(now)), second(self.at) - round(OVERLAP.total_seconds()) * TICKS)
+    def logs_since(self) -> int:
+        """From ``base`` on, however long ago the last poll was: what was late then is seen by the first poll after the overlap, which moves it."""
+        return max(second(self.base), second(self.at) - round(OVERLAP.total_seconds()) * TICKS)
 
-    def items_since(self, now: datetime) -> int:
+    def items_since(self) -> int:
         """Items say whole seconds: those of the second of ``base`` are known, and what befell them later in it is in the log."""
-        return max(second(self._base(now)) + TICKS, second(self.at) - ITEMS_OVERLAP)
+        return max(second(self.base) + TICKS, second(self.at) - ITEMS_OVERLAP)
 
     def is_new(self, updated_at: str) -> bool:
         return ticks(updated_at) > second(self.at)
 
-    def knows(self, entry: Entry, now: datetime) -> bool:
-        return entry.at <= self._base(now) or short(entry.key) in self.seen
+    def knows(self, entry: Entry) -> bool:
+        return entry.at <= self.base or short(entry.key) in self.seen
 
     def moved(self, newest: int, seen: Iterable[tuple[int, str]], now: datetime) -> Clock:
         """After a poll that saw ``newest`` and, since ``logs_since``, these entries (stamp and short key)."""
         at = max(self.at, newest)
         moved = Clock(at, self._base(now), now if at > self.at else self.reached, frozenset())
-        near = sorted((each for each in seen if each[0] > moved.base and each[0] >= moved.logs_since(now)), reverse=True)[:SEEN]
+        near = sorted((each for each in seen if each[0] > moved.base and each[0] >= moved.logs_since()), reverse=True)[:SEEN]
         return replace(moved, seen=frozenset(key for _, key in near))
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -25,7 +25,7 @@ from hub.models import Connection
 from hub.portfolio import reading
 from hub.portfolio.reach import Reach, meta
 from hub.portfolio.tasks import Concerned
-from hub.sync import contact, pace, runs
+from hub.sync import backfill, contact, pace, runs
 from hub.vault import VaultError
 
 router = APIRouter(tags=["connections"])
@@ -107,12 +107,24 @@ class NodeShape(BaseModel):
 
 
 class RunKind(StrEnum):
-    """What a run read (while it waits: what it was asked for)."""
+    """What a run read (while it waits: what it was asked for). `history`: changes of the time before, of which `created` is the count."""
 
     TOUCH = runs.TOUCH
     POLL = runs.POLL
     STRUCTURE = runs.STRUCTURE
     FULL = runs.FULL
+    HISTORY = runs.HISTORY
+
+
+class BackfillShape(BaseModel):
+    """``calls``: what reading it takes at least; ``left``: what may still be used today, null where the plan's limits are not known. ``what``: what
+    the tool's books tell. ``queued``: whether it will be read now."""
+
+    calls: int
+    left: int | None
+    what: str
+    since: datetime
+    queued: bool
 
 
 class RunShape(BaseModel):
@@ -211,6 +223,32 @@ def sync_connection(
         reached = hub.reach_of(session, connection_id)
         answer = answers.single(reading.run(session, run_id, reached) or {}, meta(session, reached, hub.day()), status=202)
     hub.jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})
+    return answer
+
+
+@router.post(
+    "/connections/{connection_id}/backfill", summary="Read the past", status_code=202, response_model=Single[BackfillShape], dependencies=[ADMIN]
+)
+def backfill_connection(
+    hub: HubHere,
+    connection_id: UUID,
+    days: Annotated[int, Query(ge=1, le=3650, description="how far back from today")] = 90,
+    dry: Annotated[bool, Query(description="only say what it would cost")] = False,
+) -> Response:
+    """Reads the changes from before the first sync out of the tool's own books, in the background; its run is of the kind `history`."""
+    _exists(hub, connection_id)
+    day = hub.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        cost = backfill.cost(_contact(hub), connection_id, day - timedelta(days=days))
+    except (ConnectionProblem, VaultError) as error:
+        raise Problem(409, "tool_refuses", str(error)) from error
+    if cost.what is None or cost.until is None:
+        raise Problem(409, "no_past", "the tool keeps no books of the past that the hub can read" if cost.until else "the connection was never read")
+    with hub.database.reading() as session:
+        shape = {"calls": cost.calls, "left": cost.left, "what": cost.what, "since": cost.since, "queued": not dry}
+        answer = answers.single(shape, meta(session, hub.reach_of(session, connection_id), hub.day()), status=202)
+    if not dry:
+        hub.jobs.submit("backfill", str(connection_id), {"connection_id": str(connection_id), "since": cost.since.isoformat()})
     return answer
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from connectors.errors import AuthFailed
 from hub import connections
-from hub.cli import hooks, house, show
+from hub.cli import backfill, hooks, house, show
 from hub.cli.failures import CannotGoOn, WrongUsage, say
 from hub.cli.house import House
 from hub.cli.record import recorded
@@ -23,6 +23,7 @@ from hub.models import Connection, Task
 
 app = typer.Typer(help="Accounts at the tools.", no_args_is_help=True)
 app.command("hooks")(hooks.hooks)
+app.command("backfill")(backfill.backfill)
 
 Name = Annotated[str, typer.Argument(help="the connection's name, as hub connection list shows it")]
 Stdin = Annotated[bool, typer.Option("--token-stdin", help="read the token from stdin")]

@@ -115,14 +115,16 @@ class _Errand:
     def one(self, connection: Connection) -> Result:
         """Queues a run and sees it through, whoever executes it: another process may hold the connection, or take our run over."""
         with self.hub.database.writing() as session:
-            run_id = runs.queue(session, connection.id, self.order.reason, house.now(), kind=runs.FULL if self.order.full else runs.STRUCTURE).id
+            kind = runs.FULL if self.order.full else runs.STRUCTURE
+            how = {"anew": self.order.full, "accept_deletions": self.order.accept_deletions}
+            run_id = runs.queue(session, connection.id, self.order.reason, house.now(), kind=kind, **how).id
         outcome: Outcome | None = None
         told = False
         while not self.abandoned:
             if (row := self.ended(run_id, connection)) is not None:
                 ours = outcome is not None and outcome.state == row["state"]
                 return Result(row, outcome.faults if outcome is not None and ours else None)
-            outcome = self.engine.sync(run_id, anew=self.order.full, accept_deletions=self.order.accept_deletions)
+            outcome = self.engine.sync(run_id)
             if outcome is None:
                 if not told:
                     self.watch.note(connection.name, "is being synced by another process; waiting for its end")

@@ -10,6 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -89,10 +90,10 @@ def due(session: Session, endpoint_id: UUID, now: datetime, busy: Set[UUID], *, 
         return [], session.scalar(after)
     mine = select(*_TAKEN).where(Parked.endpoint_id == endpoint_id)
     behind = mine.where(Parked.state == "behind", Parked.entity_id.in_({row.entity_id for row in heads}))
-    rows = list(session.execute(mine.where(Parked.sequence.in_([row.sequence for row in heads]))))
+    rows: list[Any] = list(session.execute(mine.where(Parked.sequence.in_([row.sequence for row in heads]))))
     rows += session.execute(behind.order_by(Parked.sequence).limit(FOLLOWERS))
     said = {line.sequence: line for line in lines(session, [row.sequence for row in rows])}
-    taken = [Waiting(*row, stored=said.get(row.sequence)) for row in sorted(rows, key=lambda row: row.sequence)]
+    taken = [Waiting(*row, said.get(row.sequence)) for row in sorted(rows, key=lambda row: row.sequence)]
     return taken, now
 
 

@@ -16,7 +16,8 @@ class SyncRun(Base):
     """One attempt to bring a connection up to date. state: queued, running, complete, partial, deferred, failed, cancelled.
 
     ``kind``: how much was asked for, and once it runs, how much it reads: touch (what a webhook named), poll (edits, creations), structure
-    (containers, archives, moves, told deletions too), full (everything)."""
+    (containers, archives, moves, told deletions too), full (everything), history (none of that). ``anew``: a full reading that has begun is given
+    up. ``accept_deletions``: an admin's word that so many tasks are really gone. Both are kept here because any process may execute the run."""
 
     __tablename__ = "sync_run"
     __table_args__ = (Index("ix_sync_run_connection_id_queued_at", "connection_id", "queued_at"),)
@@ -28,6 +29,8 @@ class SyncRun(Base):
     full: Mapped[bool] = mapped_column(default=True)
     kind: Mapped[str] = mapped_column(default="full", server_default="full")
     baseline: Mapped[bool] = mapped_column(default=False)
+    anew: Mapped[bool] = mapped_column(default=False, server_default=false())
+    accept_deletions: Mapped[bool] = mapped_column(default=False, server_default=false())
     state: Mapped[str]
     queued_at: Mapped[datetime] = mapped_column(index=True)
     started_at: Mapped[datetime | None]
@@ -44,9 +47,9 @@ class SyncRun(Base):
 
 class SyncPass(Base):
     """One reading; may take several runs. Complete once every slice is done; older than 24 h it is given up and begun anew. ``kind``:
-    full (everything, numbered without a gap that matters: two in a row prove an absence), structure, poll or touch (what changed; leaves
-    no slices behind). ``reading``: by which mapping, options
-    and scope it was read; another one asks for a full reading."""
+    full (everything, numbered without a gap that matters: two in a row prove an absence), structure, poll or touch (what changed;
+    one that is left open keeps only the slices that its pages had opened, and the next begins at the marks again). ``reading``: by which mapping,
+    options and scope it was read; another one asks for a full reading."""
 
     __tablename__ = "sync_pass"
     __table_args__ = (Index("ix_sync_pass_connection_id_number", "connection_id", "number"),)

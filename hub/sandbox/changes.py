@@ -8,12 +8,14 @@ the value that is already there does nothing.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from hub.sandbox.meaning import clickup_category, monday_category
-from hub.sandbox.things import Dependency, Entry, Person, Project, Section, Status, Task, Tool
+from hub.sandbox.things import Dependency, Entry, FieldDef, Person, Project, Section, Status, Task, Tool
 
 Moment = date | datetime
 
@@ -26,6 +28,7 @@ class Changes:
     tasks: dict[Tool, dict[str, Task]]
     people: dict[Tool, dict[str, Person]]
     me: dict[Tool, str]
+    fields: dict[Tool, dict[str, FieldDef]]
     journal: list[Entry]
 
     def advance(self, to: datetime) -> None:
@@ -206,6 +209,28 @@ class Changes:
 
     # -- containers ----------------------------------------------------------------------------------------------------------
 
+    def create_project(self, tool: Tool, name: str, like: str, actor: str | None = None) -> Project:
+        """A new project beside ``like``, set up as that one is (a monday board without one for subitems), and empty."""
+        self._tick()
+        old, key = self.projects[tool][like], self._fresh_id(tool, "project")
+        made = replace(copy.deepcopy(old), id=key, name=name, description=None, owner=None, start=None, due=None, completed_at=None, companion=None)
+        made.health = made.health_text = None
+        made.private = made.archived = False
+        made.created_at = made.updated_at = self.now
+        if tool == "asana":
+            made.sections = [Section(f"{key}{section.position}", section.name, section.position) for section in made.sections]
+        if tool == "monday":  # a board's columns and labels are its own
+            for field_id in [each for each in self.fields[tool] if each.startswith(f"{like}/")]:
+                moved = copy.deepcopy(self.fields[tool][field_id])
+                moved.id = field_id.replace(like, key, 1)
+                self.fields[tool][moved.id] = moved
+            made.fields = [each.replace(like, key, 1) for each in made.fields]
+            for status in made.statuses:
+                status.id = status.id.replace(like, key, 1)
+        self.projects[tool][key] = made
+        self._note(tool, "created", "project", key, actor)
+        return made
+
     def rename_project(self, tool: Tool, project: str, name: str, actor: str | None = None) -> None:
         self._set_project(tool, project, "name", name, actor)
 
@@ -303,8 +328,8 @@ class Changes:
     def _statuses(self, task: Task) -> list[Status]:
         return self.projects[task.tool][task.homes[0][0]].statuses
 
-    def _fresh_id(self, tool: Tool) -> str:
-        count = len(self.tasks[tool])
+    def _fresh_id(self, tool: Tool, kind: str = "task") -> str:
+        count = len(self.tasks[tool]) if kind == "task" else 500_000 + len(self.projects[tool])
         return str(1_300_000_000_000_000 + count) if tool == "asana" else str(2_900_000_000 + count) if tool == "monday" else f"87n{count:06d}"
 
     def _homes_below(self, parent: Task) -> list[tuple[str, str | None]]:

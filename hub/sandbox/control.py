@@ -36,6 +36,7 @@ CALLS = (
     "add_home",
     "remove_home",
     "reparent",
+    "create_project",
     "rename_project",
     "archive_project",
     "hide_project",

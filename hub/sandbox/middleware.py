@@ -1,4 +1,4 @@
-"""What lies between a client and a pretend vendor: the request log, latency, faults on demand and gzip. Pure
+"""What lies between a client and a pretend vendor: the request log, latency, faults on demand, gzip and the Date. Pure
 ASGI, so that it works with and without a socket."""
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import unquote
 
 from hub.sandbox.knobs import Fault, Knobs
+from hub.sandbox.world import World
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
-ErrorBody = Callable[[int], tuple[dict[str, str], bytes]]
+ErrorBody = Callable[[int, datetime], tuple[dict[str, str], bytes]]
 
 BODY_KEPT = 20_000
 LOG_KEPT = 50_000
@@ -63,10 +66,13 @@ class Answer:
 
 
 class Watched:
-    """One vendor's app with the log and the knobs around it. ``error_body`` gives that vendor's headers and body for a status code."""
+    """One vendor's app with the log and the knobs around it. ``error_body`` gives that vendor's headers and body for a status code, at an instant.
 
-    def __init__(self, tool: str, app: App, knobs: Knobs, log: Log, error_body: ErrorBody) -> None:
-        self.tool, self.app, self.knobs, self.log, self.error_body = tool, app, knobs, log, error_body
+    Every answer bears the world's clock as its ``Date``: a client that measures how old a change is does so by one clock, the vendor's.
+    """
+
+    def __init__(self, tool: str, app: App, world: World, knobs: Knobs, log: Log, error_body: ErrorBody) -> None:
+        self.tool, self.app, self.world, self.knobs, self.log, self.error_body = tool, app, world, knobs, log, error_body
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -86,6 +92,7 @@ class Watched:
         if fault is not None and fault.kind == "truncated":
             answer.body = answer.body[: len(answer.body) // 2]
         _compress(answer, scope)
+        answer.headers.append((b"date", format_datetime(self.world.now, usegmt=True).encode()))
         self.log.close(row, answer.status, len(answer.body))
         await _send(answer, send, cut=fault is not None and fault.kind == "reset")
 
@@ -109,7 +116,7 @@ class Watched:
         if fault is None:
             return None
         if fault.kind == "status":
-            headers, body = self.error_body(fault.code)
+            headers, body = self.error_body(fault.code, self.world.now)
             return Answer(fault.code, [(name.lower().encode(), value.encode()) for name, value in headers.items()], body)
         if fault.kind == "html":
             return Answer(502, [(b"content-type", b"text/html")], HTML)

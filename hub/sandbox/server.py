@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 import threading
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -60,7 +61,8 @@ class Sandbox:
         if tool not in self._vendors:
             package = importlib.import_module(f"hub.sandbox.{tool}")
             error_body = getattr(package, "error_body", _plain_error)
-            self._vendors[tool] = Watched(tool, package.app(self.world, self.knobs, courier=self.courier), self.knobs, self.log, error_body)
+            app = package.app(self.world, self.knobs, courier=self.courier)
+            self._vendors[tool] = Watched(tool, app, self.world, self.knobs, self.log, error_body)
         return self._vendors[tool]
 
     def warm(self) -> None:
@@ -85,7 +87,14 @@ class Sandbox:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = listening.getsockname()[1]
         config = uvicorn.Config(
-            self, lifespan="off", log_level="critical", log_config=None, access_log=False, timeout_keep_alive=75, timeout_graceful_shutdown=1
+            self,
+            lifespan="off",
+            log_level="critical",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=1,
+            date_header=False,  # the vendors date their answers by the world's clock
         )
         self._server = _Announcing(config)
         self._thread = threading.Thread(target=self._server.run, args=([listening],), name="sandbox", daemon=True)
@@ -121,5 +130,5 @@ class _Announcing(uvicorn.Server):
         self.ready.set()
 
 
-def _plain_error(code: int) -> tuple[dict[str, str], bytes]:
+def _plain_error(code: int, now: datetime) -> tuple[dict[str, str], bytes]:
     return {"content-type": "application/json"}, orjson.dumps({"error": f"sandbox: status {code} on request"})

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from uuid import UUID
 
 import orjson
+from sqlalchemy.orm import Session
 
 from connectors.base import Cadence, Connector, Scope, Slice
 from connectors.records import Ref
 from hub.connections import Opened
-from hub.sync import runs
+from hub.sync import inbox, runs
 
 A_BURST = 3
 """So many reads by id for each slice of a poll are more than what is left to read after it."""
@@ -28,11 +30,18 @@ def first_slices(connector: Connector, scope: Scope, kind: str, named: Sequence[
     looked up in the tree, and many tasks are polled before they are read one by one."""
     if kind == runs.FULL:
         return connector.roots(scope), True
-    if kind == runs.TOUCH and any(not ref.startswith("task:") for ref in named):
+    if any(not ref.startswith("task:") for ref in named):
         kind = runs.STRUCTURE
     if kind == runs.TOUCH and _is_a_burst(connector, scope, named):
         kind = runs.POLL
     return [piece for cadence in CADENCES.get(kind, ()) for piece in connector.feeds(cadence, scope)], kind == runs.STRUCTURE
+
+
+def wide_enough(session: Session, connector: Connector, connection_id: UUID, kind: str) -> str:
+    """The kind of a run that was to be of this one: where webhooks told more than can be named, and a walk of the containers does not say what was
+    deleted, everything is read."""
+    beyond = not connector.capabilities.tells_deletions and inbox.overfull(session, connection_id)
+    return runs.FULL if beyond else kind
 
 
 def _is_a_burst(connector: Connector, scope: Scope, named: Sequence[Ref]) -> bool:

@@ -1,25 +1,27 @@
-"""What the jobs about webhooks do: ``touch`` (something was told: ask for a run that looks at it) and ``hooks`` (put the webhooks in order)."""
+"""What the smaller jobs do: ``touch`` (something was told by a webhook: ask for a run that looks at it), ``hooks`` (put the webhooks in order) and
+``backfill`` (read the past, on an admin's word)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
 from hub import log
 from hub.jobs.base import Args, Handler, Jobs
 from hub.models import Connection, SyncRun
-from hub.sync import hooks, inbox, runs
+from hub.sync import backfill, hooks, inbox, pace, runs
 from hub.sync.contact import Contact
 
 TOLD = "webhook"
+BUSY = timedelta(minutes=1)
 WIDE = (runs.STRUCTURE, runs.FULL)
 """Kinds of runs that may have found projects that want a webhook of their own."""
 
 
 def handlers(contact: Contact, jobs: Jobs) -> Mapping[str, Handler]:
-    return {"touch": partial(touch, contact, jobs), "hooks": partial(put_in_order, contact, jobs)}
+    return {"touch": partial(touch, contact, jobs), "hooks": partial(put_in_order, contact, jobs), "backfill": partial(fill, contact, jobs)}
 
 
 def touch(contact: Contact, jobs: Jobs, args: Args) -> None:
@@ -31,6 +33,8 @@ def touch(contact: Contact, jobs: Jobs, args: Args) -> None:
             return
         if runs.is_deferred(session, connection, contact.now()):
             return  # the tool's limit is used up: the next run that is due looks into it
+        if not pace.has_room(session, connection, contact.now(), contact.settings):
+            return  # what may be used of the plan's calls is: likewise
         run_id = runs.queue(session, connection_id, TOLD, contact.now(), kind=runs.TOUCH).id
     jobs.submit("sync", str(connection_id), {"run_id": str(run_id)})
 
@@ -48,6 +52,13 @@ def put_in_order(contact: Contact, jobs: Jobs, args: Args) -> None:
         jobs.submit("sync", str(connection_id), {"run_id": str(report.run_id)})
     if report.retry_after is not None:
         jobs.submit("hooks", str(connection_id), args, at=contact.now() + timedelta(seconds=report.retry_after))
+
+
+def fill(contact: Contact, jobs: Jobs, args: Args) -> None:
+    """Reads a connection's past; while another run reads the connection, it is asked again soon."""
+    connection_id = UUID(args["connection_id"])
+    if backfill.fill(contact, connection_id, datetime.fromisoformat(args["since"])) is None:
+        jobs.submit("backfill", str(connection_id), args, at=contact.now() + BUSY)
 
 
 def after_run(contact: Contact, jobs: Jobs, run_id: UUID) -> None:

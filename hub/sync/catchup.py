@@ -76,6 +76,9 @@ class CatchUp:
         projects = dict.fromkeys(self.told.get("project", ()), "vendor_event")
         verdict = await self.judge.look(await run_sync(self._refs, "project", projects.keys()), outcome)
         projects |= dict.fromkeys(verdict.dead, "gone_by_id")
+        if shared := await run_sync(self._shared):
+            await self.judge.look(shared, outcome)
+            await run_sync(self._settle)
         tasks = dict.fromkeys(await run_sync(self._inside, projects.keys()), "parent_deleted")
         tasks |= dict.fromkeys(self.dead, "gone_by_id") | dict.fromkeys(self.told.get("task", ()), "vendor_event")
         candidates = await run_sync(self._refs, "task", tasks.keys())
@@ -95,6 +98,12 @@ class CatchUp:
         """The tasks that webhooks named and no page of this run has brought as changed: a page that shows one as it was may trail behind."""
         named = {ref: self.judge.account.ids(ref) for _, refs in self.touched for ref in refs if ref.startswith("task:")}
         return {ref: task for ref, task in named.items() if task not in self.brought.written}
+
+    def _shared(self) -> dict[Ref, UUID]:
+        """Tasks that have lost one of their homes, and that no page of this run brought: a poll need not bring those that nobody changed."""
+        with self.judge.database.reading() as session:
+            lost = gone.shared(session, self.judge.this, self.judge.account.ids)
+        return self.judge.refs("task", list(lost - self.brought.written))
 
     def _looked_into(self) -> list[int]:
         """The calls of webhooks all of whose tasks were brought or asked for; the others wait for the next run."""
@@ -138,11 +147,11 @@ class CatchUp:
             return gone.orphans(session, self._connection, list(inside), dying)
 
     def _absent_tasks(self, session: Session) -> set[UUID]:
-        """Live tasks that ought to have been on a page of this run and were on none."""
+        """Tasks that ought to have been on a page of this run and were on none; hidden ones too, for their project may have come back."""
         this = self.judge.this
         absent: set[UUID] = set()
         for part in gone.chunks(list(_read_whole(session, this, self.judge.account.ids))):
-            absent |= set(session.scalars(select(Task.id).where(Task.id.in_(_members(part)), *LIVE)))
+            absent |= set(session.scalars(select(Task.id).where(Task.id.in_(_members(part)), Task.deleted_at.is_(None))))
         for part in gone.chunks(list(self.parents)):
             absent |= set(session.scalars(select(Task.id).where(Task.parent_id.in_(part), Task.deleted_at.is_(None))))
         if absent:

@@ -56,7 +56,7 @@ class Engine:
         for loop, scope in list(self._running):
             loop.call_soon_threadsafe(scope.cancel)
 
-    def sync(self, run_id: UUID, *, anew: bool = False, accept_deletions: bool = False) -> Outcome | None:
+    def sync(self, run_id: UUID) -> Outcome | None:
         """Executes a queued run in this thread. None: another process holds the connection; the run stays queued."""
         if self._stopped:
             return Outcome(state="cancelled", errors=[INTERRUPTED])
@@ -69,30 +69,29 @@ class Engine:
                 return None
             connection_id = run.connection_id
         try:
-            return anyio.run(partial(self._run, run_id, connection_id, holder, anew=anew, accept_deletions=accept_deletions))
+            return anyio.run(partial(self._run, run_id, connection_id, holder))
         finally:
             with self.database.writing() as session:
                 runs.give_lease_back(session, connection_id, holder)
 
-    async def _run(self, run_id: UUID, connection_id: UUID, holder: str, *, anew: bool, accept_deletions: bool) -> Outcome:
+    async def _run(self, run_id: UUID, connection_id: UUID, holder: str) -> Outcome:
         place = (asyncio.get_running_loop(), anyio.CancelScope())
         self._running.append(place)
         if self._stopped:  # told to stop between the check above and this line
             place[1].cancel()
         try:
             with place[1]:
-                return await self._attempt(run_id, connection_id, holder, anew=anew, accept_deletions=accept_deletions)
+                return await self._attempt(run_id, connection_id, holder)
         finally:
             self._running.remove(place)
         return Outcome(state="cancelled", errors=[INTERRUPTED])
 
-    async def _attempt(self, run_id: UUID, connection_id: UUID, holder: str, *, anew: bool, accept_deletions: bool) -> Outcome:
+    async def _attempt(self, run_id: UUID, connection_id: UUID, holder: str) -> Outcome:
         client = self.client or build_client(proxy=self.settings.proxy, ca_bundle=self.settings.ca_bundle)
         try:
             work = await run_sync(partial(Work.begin, self._tools(), run_id, connection_id, holder, client))
             if isinstance(work, Outcome):
                 return work
-            work.anew, work.accept_deletions = anew, accept_deletions
             async with anyio.create_task_group() as group:
                 group.start_soon(self._hold, connection_id, holder)
                 outcome = await work.go()

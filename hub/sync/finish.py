@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from connectors.records import Ref
 from hub import events
 from hub.models import SyncPass, Task
-from hub.sync import coverage, gone, late, runs, settle, store
+from hub.sync import coverage, gone, inbox, late, runs, settle, store
 from hub.sync.judge import Judge
 from hub.sync.runs import Outcome
 
@@ -99,6 +99,7 @@ class Closing:
             if not store.unread(session, this.id):
                 gone.carry(session, this, store.last_complete(session, self._connection), found)
                 store.complete(session, this, now)
+                inbox.done(session, inbox.overfull(session, self._connection, this.started_at), now)
 
     @property
     def _connection(self) -> UUID:

@@ -281,10 +281,7 @@ def hide(session: Session, tasks: Sequence[UUID], now: datetime) -> None:
 
 def lose_access(session: Session, this: SyncPass, ids: Ids, now: datetime) -> set[UUID]:
     """Hides tasks whose home, or a container it lies in, was refused in this pass and that nothing else showed; returns them."""
-    refused: set[UUID] = set()
-    for piece in session.execute(select(SyncSlice.refused).where(SyncSlice.pass_id == this.id)):
-        refused |= {ids(ref) for ref, why in piece.refused.items() if why.get("access")}
-    refused |= settle.under(session, this.connection_id, refused)
+    refused = _lost(session, this, ids)
     hidden: set[bytes] = set()
     for part in chunks(list(refused)):
         wanted = select(Task.id).where(
@@ -300,6 +297,26 @@ def lose_access(session: Session, this: SyncPass, ids: Ids, now: datetime) -> se
     lost = [UUID(bytes=entity) for entity in hidden]
     hide(session, lost, now)
     return set(lost)
+
+
+def shared(session: Session, this: SyncPass, ids: Ids) -> set[UUID]:
+    """Tasks that lie in a project that was refused in this pass and in one that can be read: only they themselves can tell where they still are."""
+    refused = _lost(session, this, ids)
+    inside: set[bytes] = set()
+    for part in chunks(list(refused)):
+        wanted = (
+            select(TaskProject.task_id).join(Task, Task.id == TaskProject.task_id).where(TaskProject.project_id.in_(part), Task.deleted_at.is_(None))
+        )
+        inside |= {task.bytes for task in session.scalars(wanted)}
+    return {UUID(bytes=task) for task in _readable_elsewhere(session, inside, refused)} if inside else set()
+
+
+def _lost(session: Session, this: SyncPass, ids: Ids) -> set[UUID]:
+    """What was refused in this pass for want of access, and all that lies below it."""
+    refused: set[UUID] = set()
+    for piece in session.execute(select(SyncSlice.refused).where(SyncSlice.pass_id == this.id)):
+        refused |= {ids(ref) for ref, why in piece.refused.items() if why.get("access")}
+    return refused | settle.under(session, this.connection_id, refused)
 
 
 def _readable_elsewhere(session: Session, tasks: Set[bytes], refused: Set[UUID]) -> set[bytes]:

@@ -14,8 +14,8 @@ from hub.sync.calls import ACTIVE, OPENING, PATH, door_of, prefix
 
 
 class Deed(StrEnum):
-    """keep: in order. adopt: the vendor has it, our row lacks the rest. make: register it. replace: take the vendor's down and register it anew.
-    revive: the vendor has suspended it. remove: nobody wants it any more."""
+    """keep: in order. adopt: the vendor has it, and tells what our row lacks of it (its id, or its secret). make: register it. replace: take the
+    vendor's down and register it anew. revive: the vendor has suspended it. remove: nobody wants it any more."""
 
     KEEP = "keep"
     ADOPT = "adopt"

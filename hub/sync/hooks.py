@@ -4,7 +4,7 @@ A registration is written down, and committed, before the vendor is asked: its h
 process. One that died half-way is found by its open row. The vendor's list is asked for first and our rows are read after it, so that what another
 process registers meanwhile is never taken for a stray.
 
-What is restored after the vendor had suspended or dropped it leaves a gap behind it: a run is asked for that reads what was not told.
+What the vendor had suspended or dropped told nothing meanwhile: once it is restored, a full run is asked for. Until then polls and walks find it.
 """
 
 from __future__ import annotations
@@ -75,12 +75,17 @@ def upkeep(
             connection = session.get_one(Connection, connection_id)
             before, now = connection.hooks_checked_at, contact.now()
             inbox.forget(session, connection_id, now)
-            if connection.state != "active":
-                report.said = f"{connection.name} is {connection.state}"
+            state = connection.state
+            if state not in ("active", "paused"):
+                report.said = f"{connection.name} is {state}"
                 return report
             trusted = sparing and before is not None and before > now - TRUSTED
             if not trusted:
                 connection.hooks_checked_at = now
+        if state == "paused":  # nobody reads what they would tell; once it goes on they are made again
+            report.said = f"{connection.name} is paused"
+            report.errors += withdraw(contact, connection_id, client=client)
+            return report
         account = opened(connection, contact.vault)
         anyio.run(partial(_with_client, contact, account, client, lambda mending: mending.all(report, watch, trusted=trusted)))
     except (ConnectorError, ConnectionProblem, VaultError) as error:

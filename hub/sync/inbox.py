@@ -1,9 +1,9 @@
 """What webhooks have told and no run has read yet.
 
 A call is a hint, and hints add up: a later line takes over what an earlier one named. It cannot simply be left out: a run may just be reading the
-earlier one and miss what changed since. Beyond ``MOST`` waiting references one line stands for them all and asks for a structure run, so a flood
-costs a bounded number of rows and of reads; what that cannot see waits for the next full reading. A line with a delivery id stays for ``REMEMBERED``
-after it is done, so that the same call is known when it comes again."""
+earlier one and miss what changed since. Beyond ``MOST`` waiting references one line stands for them all and asks for a wide run (a full one where
+a walk of the containers does not tell what was deleted), so a flood costs a bounded number of rows and of reads. A line with a delivery id stays for
+``REMEMBERED`` after it is done, so that the same call is known when it comes again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 MOST = 5_000
 OVERFLOW: Ref = "connection:overflow"
-"""Stands for more than can be named. No task, hence read by a structure run."""
+"""Stands for more than can be named. No task, hence the containers are walked at least."""
 REMEMBERED = timedelta(days=2)
 """Longer than any vendor repeats a call."""
 LONGEST_DELIVERY = 200
@@ -40,13 +40,8 @@ class Line:
     refs: tuple[Ref, ...]
 
 
-def add(session: Session, connection_id: UUID, delivery: str | None, refs: Sequence[Ref], now: datetime) -> bool:
-    """Keeps what a call touched. False: this very call was kept before."""
-    return add_all(session, [Line(connection_id, delivery, tuple(refs))], now)[0]
-
-
 def add_all(session: Session, lines: Sequence[Line], now: datetime) -> list[bool]:
-    """The same for several calls, with a number of statements that does not depend on theirs. For each: was it new."""
+    """Keeps what calls touched, with a number of statements that does not depend on theirs. For each: was it new (else it was kept before)."""
     fresh = [False] * len(lines)
     for connection_id in dict.fromkeys(line.connection_id for line in lines):
         places = [place for place, line in enumerate(lines) if line.connection_id == connection_id]
@@ -114,6 +109,14 @@ def is_waiting(session: Session, connection_id: UUID) -> bool:
     return session.scalar(select(Inbound.id).where(Inbound.connection_id == connection_id, Inbound.done_at.is_(None)).limit(1)) is not None
 
 
+def overfull(session: Session, connection_id: UUID, before: datetime | None = None) -> list[int]:
+    """The lines that stand for more than can be named and wait to be read; only those that came ``before`` then."""
+    waiting = select(Inbound.id, Inbound.touched).where(Inbound.connection_id == connection_id, Inbound.done_at.is_(None))
+    if before is not None:
+        waiting = waiting.where(Inbound.received_at < before)
+    return [row.id for row in session.execute(waiting) if OVERFLOW in row.touched]
+
+
 def take(session: Session, connection_id: UUID, limit: int) -> list[tuple[int, list[Ref]]]:
     """The oldest ``limit`` lines that no run has read, with what each touched. They stay until ``done``: a run that dies has taken nothing."""
     waiting = select(Inbound.id, Inbound.touched).where(Inbound.connection_id == connection_id, Inbound.done_at.is_(None))
@@ -129,9 +132,3 @@ def done(session: Session, ids: Sequence[int], now: datetime) -> None:
 def forget(session: Session, connection_id: UUID, now: datetime) -> None:
     """Deletes lines that were read long ago."""
     session.execute(delete(Inbound).where(Inbound.connection_id == connection_id, Inbound.done_at < now - REMEMBERED))
-
-
-def count(session: Session, connection_id: UUID) -> int:
-    """Lines that no run has read."""
-    waiting = select(func.count()).select_from(Inbound).where(Inbound.connection_id == connection_id, Inbound.done_at.is_(None))
-    return session.scalar(waiting) or 0

@@ -61,11 +61,13 @@ def _due(session: Session, connection_id: UUID, kinds: tuple[str, ...], every: t
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What reading a connection costs. ``costs``: requests of one run, by kind; null where none has been seen yet. ``allowed``: calls a day that may
-    be used, null where the plan's limits are not known. ``stretch``: by how much walks and full readings come later than set."""
+    be used, null where the plan's limits are not known. ``stretch``: by how much walks and full readings come later than set. ``least``: the time
+    between polls that the budget asks for; ``shortest``: the hub's own interval, where that is longer."""
 
     costs: dict[str, float | None]
     allowed: float | None
     stretch: float
+    least: timedelta
     shortest: timedelta
 
     def calls_a_day(self, pause: timedelta, settings: Settings) -> int:
@@ -78,26 +80,44 @@ def plan(session: Session, connection: Connection, settings: Settings) -> Plan:
     """The plan of a connection as things are now."""
     costs = {kind: _cost(session, connection.id, kind) for kind in (POLL, STRUCTURE, FULL)}
     allowed = _allowed(connection.checked, settings.budget_share)
-    stretch, shortest = 1.0, settings.sync_interval
+    stretch, least = 1.0, timedelta(0)
     if allowed is not None and allowed > 0:
         fixed = _fixed(costs, settings)
         stretch = max(1.0, fixed / (allowed * (1 - FOR_POLLS)))
         left = allowed - fixed / stretch
-        shortest = max(shortest, DAY * ((costs[POLL] or 0) / left))
-    return Plan(costs, allowed, stretch, shortest)
+        least = DAY * ((costs[POLL] or 0) / left)
+    return Plan(costs, allowed, stretch, least, max(least, settings.sync_interval))
 
 
 def pause(session: Session, connection: Connection, now: datetime, settings: Settings, *, changed: bool = False) -> timedelta:
-    """Until the next poll: the connection's own interval, where an admin set one. ``changed``: something was found just now."""
+    """Until the next poll: the connection's own interval, where an admin set one, unless that would take more than may be used. ``changed``:
+    something was found just now."""
+    found = plan(session, connection, settings)
     if connection.interval_seconds:
-        return timedelta(seconds=connection.interval_seconds)
-    shortest = plan(session, connection, settings).shortest
+        return max(timedelta(seconds=connection.interval_seconds), found.least)
+    shortest = found.shortest
     if changed:
         return shortest
-    found = SyncRun.created + SyncRun.updated + SyncRun.deleted > 0
-    last = session.scalar(select(func.max(SyncRun.ended_at)).where(SyncRun.connection_id == connection.id, found))
+    fruitful = SyncRun.kind.in_(KINDS), SyncRun.created + SyncRun.updated + SyncRun.deleted > 0
+    last = session.scalar(select(func.max(SyncRun.ended_at)).where(SyncRun.connection_id == connection.id, *fruitful))
     quiet = (now - last) * QUIET_PART if last is not None else shortest
     return min(max(shortest, quiet), max(shortest, settings.sync_interval * SLOWEST))
+
+
+def has_room(session: Session, connection: Connection, now: datetime, settings: Settings) -> bool:
+    """Whether what was asked of the vendor within a day leaves room for a run that nobody planned: what webhooks name is read at once only then,
+    else by the next poll that is due."""
+    room = left(session, connection, now, settings)
+    return room is None or room > 0
+
+
+def left(session: Session, connection: Connection, now: datetime, settings: Settings) -> int | None:
+    """Calls that may still be used, after those of the last day; null where the plan's limits are not known."""
+    allowed = _allowed(connection.checked, settings.budget_share)
+    if allowed is None:
+        return None
+    today = SyncRun.connection_id == connection.id, SyncRun.queued_at > now - DAY
+    return max(0, int(allowed) - (session.scalar(select(func.sum(SyncRun.requests)).where(*today)) or 0))
 
 
 def _cost(session: Session, connection_id: UUID, kind: str) -> float | None:

@@ -69,7 +69,6 @@ class Work:
     outcome: Outcome = field(default_factory=Outcome)
     tally: Tally = field(default_factory=Tally)
     deleted: int = 0
-    anew: bool = False
     accept_deletions: bool = False
     account: write.Account | None = None
     this: SyncPass | None = None
@@ -158,8 +157,10 @@ class Work:
             if connection.realm is None:
                 raise BadResponse("the connection has no realm after its check")
             reading = agenda.reading(self.connector, self.opened)
-            kind = pace.kind_of(session, connection, run.kind, reading, tools.now(), tools.settings)
-            self.this, fresh, self.resumed = store.open_pass(session, connection.id, kind, tools.now(), anew=self.anew)
+            asked = agenda.wide_enough(session, self.connector, connection.id, run.kind)
+            kind = pace.kind_of(session, connection, asked, reading, tools.now(), tools.settings)
+            self.accept_deletions = run.accept_deletions
+            self.this, fresh, self.resumed = store.open_pass(session, connection.id, kind, tools.now(), anew=run.anew)
             self.this.reading = self.this.reading or reading
             self.first = connection.history_from is None
             self.since = position(session, "position")
@@ -329,10 +330,8 @@ class Work:
         if self._full:
             self.deleted = await finish.Closing(judge).go(self.outcome, accept_deletions=self.accept_deletions)
             return
-        near = None if self.resumed else settle.Near(self.opened.id, self.since, frozenset())
-        closing = catchup.CatchUp(
-            judge, near, self.wrote or self.resumed, self.archived, self.touched, self.gone, self.parents, self.tally, self.moves
-        )
+        near, changed = None if self.resumed else settle.Near(self.opened.id, self.since, frozenset()), self.wrote or self.resumed
+        closing = catchup.CatchUp(judge, near, changed, self.archived, self.touched, self.gone, self.parents, self.tally, self.moves)
         self.deleted = await closing.go(self.outcome, accept_deletions=self.accept_deletions)
 
     @property

@@ -21,7 +21,11 @@ from hub.events import Draft, EventType, Subject
 from hub.models import Connection, Event, SyncPass, SyncRun, Task
 
 TOUCH, POLL, STRUCTURE, FULL = KINDS = ("touch", "poll", "structure", "full")
-"""How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. Each includes the one before."""
+"""How much a run reads: what webhooks named; edits and creations; containers, archives and moves too; everything. One that waits is widened to the
+widest that was asked for: what webhooks named is looked into by every kind but the last, which reads it anyway."""
+
+HISTORY = "history"
+"""A run that reads no task: it brings change rows of the time before (``backfill.py``), and counts them as ``created``."""
 
 LEASE = timedelta(seconds=90)
 TOLD_AGAIN = timedelta(days=1)
@@ -70,14 +74,18 @@ def _has_died(holder: str) -> bool:
     return False
 
 
-def queue(session: Session, connection_id: UUID, reason: str, now: datetime, *, kind: str = FULL) -> SyncRun:
-    """A queued run; one that waits already is returned instead of a second one, and then reads what both were to read."""
+def queue(
+    session: Session, connection_id: UUID, reason: str, now: datetime, *, kind: str = FULL, anew: bool = False, accept_deletions: bool = False
+) -> SyncRun:
+    """A queued run; one that waits already is returned instead of a second one, and then reads what both were to read, and as both were to."""
     waiting = session.scalars(select(SyncRun).where(SyncRun.connection_id == connection_id, SyncRun.state == "queued")).first()
     if waiting:
         waiting.kind = max(waiting.kind, kind, key=KINDS.index)
         waiting.full = waiting.kind == FULL
+        waiting.anew, waiting.accept_deletions = waiting.anew or anew, waiting.accept_deletions or accept_deletions
         return waiting
     made = SyncRun(id=uuid4(), connection_id=connection_id, reason=reason, kind=kind, full=kind == FULL, state="queued", queued_at=now, errors=[])
+    made.anew, made.accept_deletions = anew, accept_deletions
     session.add(made)
     session.flush()
     return made
@@ -94,8 +102,8 @@ def is_deferred(session: Session, connection: Connection, now: datetime) -> bool
     """Whether the vendor's limit put the connection's next run off and that time is not over."""
     if connection.next_sync_at is None or connection.next_sync_at <= now:
         return False
-    last = select(SyncRun.state).where(SyncRun.connection_id == connection.id, SyncRun.state.in_(FINAL)).order_by(SyncRun.ended_at.desc()).limit(1)
-    return session.scalar(last) == "deferred"
+    ended = SyncRun.connection_id == connection.id, SyncRun.state.in_(FINAL), SyncRun.kind.in_(KINDS)
+    return session.scalar(select(SyncRun.state).where(*ended).order_by(SyncRun.ended_at.desc()).limit(1)) == "deferred"
 
 
 def take_lease(session: Session, connection_id: UUID, holder: str, now: datetime) -> bool:
@@ -211,7 +219,12 @@ def _is_news(session: Session, connection_id: UUID, now: datetime) -> bool:
     told = session.scalar(select(func.max(Event.recorded_at)).where(*failed))
     if told is None or now - told >= TOLD_AGAIN:
         return True
-    went_well = SyncRun.connection_id == connection_id, SyncRun.state.in_(("complete", "partial")), SyncRun.kind != TOUCH, SyncRun.ended_at >= told
+    went_well = (
+        SyncRun.connection_id == connection_id,
+        SyncRun.state.in_(("complete", "partial")),
+        SyncRun.kind.in_(KINDS[1:]),
+        SyncRun.ended_at >= told,
+    )
     return session.scalar(select(SyncRun.id).where(*went_well).limit(1)) is not None
 
 

@@ -100,6 +100,7 @@ def check(act: Act) -> str:
 
 
 def pause(act: Act) -> str:
+    """No run reads it any more, and its webhooks are taken down."""
     return _set(act, "paused")
 
 
@@ -127,4 +128,5 @@ def _set(act: Act, state: str) -> str:
         found.state = state
         if state == "active":
             found.next_sync_at = found.hooks_checked_at = None
+    act.desk.jobs.submit("hooks", str(connection_id), {"connection_id": str(connection_id)})
     return f"/admin/connections/{connection_id}"

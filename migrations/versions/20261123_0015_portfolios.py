@@ -3,7 +3,7 @@
 Rules: additive first; back-fill apart from structure; every constraint named; batch mode for SQLite; a released migration is never edited.
 
 Revision: 0015
-Follows: 0013
+Follows: 0014
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0013"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 

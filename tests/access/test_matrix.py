@@ -36,7 +36,7 @@ FOR_ALL = {
     ("GET", "/login/oidc/callback"): "the way in: the state, the cookie and the provider's word are the permission (tests/access/test_oidc.py)",
     ("GET", "/setup/{token}"): "the token is the permission",
     ("POST", "/setup/{token}"): "the token is the permission",
-    ("POST", "/receivers/{connection}/{token}"): "the token and the signature are the permission (tests/hub/test_receivers.py)",
+    ("POST", "/receivers/{connection}/{token}"): "the token and the signature are the permission (tests/hub/receivers)",
     ("GET", "/static"): "style sheets and pictures",
 }
 ANY_KEY = set(

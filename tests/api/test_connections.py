@@ -13,7 +13,7 @@ import respx
 from sqlalchemy import select
 
 from hub.api.answers import Listed, Single
-from hub.api.connections import CheckShape, ConnectionShape, CoverageShape, NodeShape, RunShape
+from hub.api.connections import BackfillShape, CheckShape, ConnectionShape, CoverageShape, NodeShape, RunShape
 from hub.connections import realm_of, secret_of
 from hub.db import Database
 from hub.models import Connection, SyncRun
@@ -102,6 +102,26 @@ def test_a_paused_connection_is_not_synced(database: Database, as_role: Roles, a
     assert jobs.submitted == []
     with database.reading() as session:
         assert session.scalars(select(SyncRun)).all() == []
+
+
+def test_the_past_is_read_in_the_background_and_its_cost_is_the_answer(database: Database, as_role: Roles, account: UUID, jobs: NotedJobs) -> None:
+    caller = as_role("admin")
+    address = f"/api/v1/connections/{account}/backfill?days=30"
+    answer = caller("POST", f"{address}&dry=true")
+    assert answer.status_code == 202, answer.text
+    Single[BackfillShape].model_validate(answer.json())
+    assert (answer.json()["data"]["queued"], jobs.submitted) == (False, [])
+    assert caller("POST", address).json()["data"]["queued"] is True
+    [(name, key, args, _)] = jobs.submitted
+    assert (name, key, args["connection_id"]) == ("backfill", str(account), str(account))
+    assert as_role("viewer")("POST", address).status_code == 403
+
+
+def test_before_the_first_reading_no_past_is_promised(database: Database, as_role: Roles, account: UUID, jobs: NotedJobs) -> None:
+    with database.writing() as session:
+        session.get_one(Connection, account).history_from = None
+    answer = as_role("admin")("POST", f"/api/v1/connections/{account}/backfill")
+    assert (answer.status_code, answer.json()["code"], jobs.submitted) == (409, "no_past", [])
 
 
 @pytest.mark.parametrize("tool", TOOLS)

@@ -83,9 +83,10 @@ def hub_side(given: dict[str, str]) -> None:
         asked = json.loads(line)
         clock[0] = datetime.fromisoformat(asked["now"])
         with database.writing() as session:
-            run_id = runs.queue(session, connections.by_name(session, given["tool"]).id, "manual", clock[0], kind=asked["kind"]).id
+            connection_id = connections.by_name(session, given["tool"]).id
+            run_id = runs.queue(session, connection_id, "manual", clock[0], kind=asked["kind"], accept_deletions=True).id
         cpu, wall = time.process_time(), time.perf_counter()
-        outcome = engine.sync(run_id, accept_deletions=True)
+        outcome = engine.sync(run_id)
         assert outcome is not None
         spent = {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
         with database.reading() as session:

@@ -1,7 +1,9 @@
 """The fewest requests that the vendors' rules allow for keeping up, cadence by cadence: what a poll and a walk of the containers must ask once
 certain lines of the journal were written. The rules are those of ``minimum.py``, and what each feed must read to know what it is to know.
 
-``Since`` says what happened. A term that depends on it is at least what an ideal reader, who knows where everything stood, has to ask.
+``Since`` says what happened. A term that depends on it is at least what an ideal reader, who knows where everything stood, has to ask. Where sight of
+a project was lost or regained that is: is it gone or closed (one read by id, no list says it), what of those tasks that lie elsewhere too is still in
+it (each by id), and all that a project holds that is seen again (in Asana its subtasks parent by parent).
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from math import ceil
 
+from connectors.monday.client import SMALLEST_BUDGET
+from connectors.monday.documents import POLL_PAGES, poll_points
 from hub.sandbox.asana.events import heard, told
 from hub.sandbox.asana.view import View
 from hub.sandbox.knobs import Knobs
@@ -41,15 +45,51 @@ class Since:
         first = self.lines[0].at if self.lines else self.world.now
         return [task for task in self.tasks().values() if not task.deleted and task.updated_at is not None and task.updated_at >= first]
 
+    def _flipped(self, field: str) -> list[Project]:
+        """Projects of which a flag is another one than it was."""
+        flags = Counter(entry.id for entry in self.lines if entry.kind == "project" and entry.field == field)
+        projects = self.world.projects[self.tool]
+        return [projects[key] for key, times in flags.items() if times % 2]
+
     def turned(self) -> list[Project]:
         """Projects that were archived, or came back: whatever lies in them must be read again."""
-        flags = Counter(entry.id for entry in self.lines if entry.kind == "project" and entry.field == "archived")
+        return [project for project in self._flipped("archived") if not project.deleted and not project.hidden]
+
+    def regained(self) -> list[Project]:
+        """Projects that are seen again, or for the first time."""
         projects = self.world.projects[self.tool]
-        return [projects[key] for key, times in flags.items() if times % 2 and not projects[key].deleted]
+        made = [projects[entry.id] for entry in self.lines if entry.kind == "project" and entry.action == "created"]
+        new = [project for project in made if not project.hidden and not project.deleted]
+        return new + [project for project in self._flipped("hidden") if not project.hidden and not project.deleted and project not in self.turned()]
+
+    def lost(self) -> list[Project]:
+        """Projects that no list shows any more."""
+        return [project for project in self._flipped("hidden") if project.hidden]
 
     def inside(self, project: Project) -> int:
+        return len(self._members(project))
+
+    def _members(self, project: Project) -> list[Task]:
         tasks = self.world.tasks[self.tool].values()
-        return sum(not task.deleted and any(home == project.id for home, _ in task.homes) for task in tasks)
+        return [task for task in tasks if not task.deleted and any(home == project.id for home, _ in task.homes)]
+
+    def shared(self, project: Project) -> int:
+        """Tasks inside that can be read elsewhere."""
+        projects = self.world.projects[self.tool]
+        return sum(any(home != project.id and self.world.sees_project(projects[home]) for home, _ in task.homes) for task in self._members(project))
+
+    def parents(self, project: Project) -> int:
+        """Tasks, at any depth below the project, some of whose subtasks are in no project of their own."""
+        below: dict[str, list[Task]] = {}
+        for task in self.world.tasks[self.tool].values():
+            if task.parent is not None and not task.deleted and not task.homes:
+                below.setdefault(task.parent, []).append(task)
+        found, left = 0, [task.id for task in self._members(project)]
+        while left:
+            children = below.get(left.pop(), [])
+            found += bool(children)
+            left += [child.id for child in children]
+        return found
 
 
 def searched(rows: int) -> int:
@@ -103,6 +143,10 @@ def asana_structure(since: Since) -> Terms:
         "tasks that only events tell of, one by one": len(moved),
         "sections of projects where one changed": len(sections),
         "projects that were archived or came back": sum(1 + pages(since.inside(one)) + (not one.archived) for one in since.turned()),
+        "projects that are seen again, or new": sum(
+            1 + pages(since.inside(one)) + (not one.archived) + since.parents(one) for one in since.regained()
+        ),
+        "projects that are seen no more, and their tasks elsewhere": sum(1 + since.shared(one) for one in since.lost()),
     }
 
 
@@ -121,26 +165,41 @@ def clickup_structure(since: Since) -> Terms:
     nodes = [node for node in since.world.nodes["clickup"].values() if not node.hidden and not node.deleted]
     count = Counter(node.kind for node in nodes)
     lists = since.turned()
-    back = [one for one in lists if not one.archived]
+    back = [one for one in (*lists, *since.regained()) if not one.archived]
     return {
         "user and workspaces": 2,
         "groups, shared, spaces live and archived": 4 * count["workspace"],
         "folders and lists of each space, live and archived": 4 * count["space"],
         "archived lists of each folder": count["folder"],
         "lists that were archived, live and archived": sum(2 * pages(since.inside(one)) for one in lists if one.archived),
-        "lists that came back": 2 * pages(sum(since.inside(one) for one in back)) if back else 0,
+        "lists that came back, are seen again, or new": 2 * pages(sum(since.inside(one) for one in back)) if back else 0,
+        "lists that are seen no more, and their tasks elsewhere": sum(1 + since.shared(one) for one in since.lost()),
     }
 
 
 MONDAY_BOARDS, MONDAY_IDS, FORMULAS = 500, 100, 5
+FAR_MORE = 12
+"""Boards whose further pages one request takes."""
+
+
+def _cut_short(since: Since, boards: int) -> tuple[int, int]:
+    """How many boards have more entries, and how many more changed items, than a request over all boards can bring: its charge is capped."""
+    entries, items = next((sizes for sizes in POLL_PAGES if poll_points([False] * boards, sizes) <= SMALLEST_BUDGET), POLL_PAGES[-1])
+    tasks = since.world.tasks["monday"]
+    logs = Counter(tasks[entry.id].homes[0][0] for entry in since.lines if entry.kind == "task")
+    changed = Counter(task.homes[0][0] for task in since.tasks().values() if not task.deleted and not task.archived)
+    return sum(lines > entries for lines in logs.values()), sum(rows > items for rows in changed.values())
 
 
 def monday_poll(since: Since) -> Terms:
+    """A move on a multi-level board takes along those below without a word: which they are must be asked."""
     world = since.world
     boards = [one for one in world.projects["monday"].values() if world.sees_project(one) and one.kind in ("project", "board", "companion")]
     changed = {entry.id.partition("/")[0] for entry in since.lines if entry.kind in ("project", "status")}
     computed = Counter(task.homes[0][0] for task in since.tasks().values() if _formulas(world, task.homes[0][0]) and not task.deleted)
     gone = [task for task in since.tasks().values() if task.deleted or task.archived]
+    longer, more = _cut_short(since, len(boards))
+    moved = {entry.id for entry in since.lines if entry.action == "moved" and _is_deep(world, entry.id)}
     return {
         "boards": ceil(len(boards) / MONDAY_BOARDS),
         "boards that changed themselves": ceil(len(changed) / MONDAY_IDS),
@@ -148,7 +207,14 @@ def monday_poll(since: Since) -> Terms:
             ceil((sum(computed.values()) + len(gone)) / MONDAY_IDS), ceil(sum(_formulas(world, board) for board in computed) / FORMULAS)
         ),
         "boards that were archived or came back": pages(len(since.turned()), 25) if since.turned() else 0,
+        "logs that are longer than a request over all boards may bring": ceil(longer / 50),
+        "further changed items of boards with more than that": ceil(more / FAR_MORE),
+        "those below items that were moved on multi-level boards": ceil(len(moved) / MONDAY_IDS),
     }
+
+
+def _is_deep(world: World, task: str) -> bool:
+    return world.projects["monday"][world.tasks["monday"][task].homes[0][0]].hierarchy == "multi_level"
 
 
 def _formulas(world: World, board: str) -> int:
@@ -159,7 +225,11 @@ def monday_structure(since: Since) -> Terms:
     """Two pages of every list a call; most pages has the list of boards."""
     world = since.world
     boards = sum(world.sees_project(one) for one in world.projects["monday"].values())
-    return {"account, workspaces, folders, users, boards": ceil((pages(boards, ITEMS) + 1) / 2)}
+    seen_again = since.regained()
+    return {
+        "account, workspaces, folders, users, boards": ceil((pages(boards, ITEMS) + 1) / 2),
+        "boards that are seen again, or new": pages(len(seen_again), 25) if seen_again else 0,
+    }
 
 
 POLL = {"asana": asana_poll, "clickup": clickup_poll, "monday": monday_poll}

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import format_datetime
 from importlib import import_module
 
 import httpx
@@ -25,10 +24,7 @@ AT_LEISURE = 30.0
 
 
 class VirtualTime:
-    """A clock that only waiting moves, and not while a call is under way: the vendor counts a call at the moment at which it was sent.
-
-    It begins at the real second, since the sandbox's invented 429 is dated by the real clock.
-    """
+    """A clock that only waiting moves, and not while a call is under way: the vendor counts a call at the moment at which it was sent."""
 
     def __init__(self) -> None:
         self.now = float(int(time.time()))
@@ -88,7 +84,6 @@ class Wire(httpx.AsyncBaseTransport):
         self._time.call_begins()
         try:
             response = await self._inner.handle_async_request(self.bend(request) if self.bend else request)
-            response.headers["Date"] = format_datetime(self._time.utc(), usegmt=True)  # the vendor's clock is the virtual one
             status, headers = response.status_code, response.headers
         finally:
             self._time.call_ends()
@@ -112,7 +107,8 @@ class Clocked(Sandbox):
             return super().vendor(None)
         if tool not in self._apps:
             package = import_module(f"hub.sandbox.{tool}")
-            self._apps[tool] = Watched(tool, package.app(self.world, self.knobs, clock=self._clock), self.knobs, self.log, package.error_body)
+            app = package.app(self.world, self.knobs, clock=self._clock)
+            self._apps[tool] = Watched(tool, app, self.world, self.knobs, self.log, package.error_body)
         return self._apps[tool]
 
 

@@ -386,7 +386,7 @@ async def test_unknown_parameters_paths_and_writes_are_refused(asana: Caller) ->
 
 @pytest.mark.parametrize("code", [401, 402, 403, 404, 429, 451, 500, 503])
 def test_every_fault_has_the_vendors_shape(code: int) -> None:
-    headers, body = error_body(code)
+    headers, body = error_body(code, datetime(2026, 11, 23, tzinfo=UTC))
     errors = httpx.Response(code, headers=headers, content=body).json()["errors"]
     assert errors[0]["message"]
     assert ("retry-after" in headers) == (code == 429)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import threading
-from collections.abc import Iterator
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -19,7 +16,6 @@ from hub.sandbox.clickup.app import ClickUp, serve
 from hub.sandbox.clickup.webhooks import MOST_FAILURES
 from hub.sandbox.courier import Parcel, Reply
 from hub.sandbox.knobs import Knobs
-from hub.sandbox.server import Sandbox
 from hub.sandbox.world import Task
 
 pytestmark = pytest.mark.anyio
@@ -319,59 +315,6 @@ async def test_a_call_of_a_webhook_that_was_taken_down_is_not_repeated(office: O
     parcel = office.parcels()[0]
     await office.client.delete(f"/webhook/{made['id']}")
     assert office.settle(500, parcel) == 1
-
-
-class Hub(ThreadingHTTPServer):
-    """Someone who registered: keeps what comes."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Desk)
-        self.came: list[tuple[bytes, str]] = []
-
-
-class Desk(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        assert isinstance(self.server, Hub)
-        self.server.came.append((body, self.headers["x-signature"]))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, *args: object) -> None:
-        """Silent."""
-
-
-@pytest.fixture
-def hub() -> Iterator[Hub]:
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_change_travels_through_the_courier_to_whoever_registered(hub: Hub) -> None:
-    world = seed.build(2, 60)
-    with Sandbox(world, Knobs(limits=False, hosts={"hub.example.org": hub.server_address[1]})) as sandbox:
-        team = next(node.id for node in world.nodes["clickup"].values() if node.kind == "workspace")
-        made = httpx.post(
-            f"{sandbox.base_url('clickup')}/v2/team/{team}/webhook",
-            json={"endpoint": "https://hub.example.org/in", "events": ["taskUpdated"]},
-            headers={"Authorization": world.tokens["clickup"]},
-        )
-        secret = made.json()["webhook"]["secret"]
-        task = next(
-            one for one in world.tasks["clickup"].values() if not one.deleted and world.sees_project(world.projects["clickup"][one.homes[0][0]])
-        )
-        world.set_title("clickup", task.id, "carried")
-        assert sandbox.courier.idle()
-    body, signature = hub.came[0]
-    assert orjson.loads(body)["task_id"] == task.id
-    assert signature == hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 # -- time in status --------------------------------------------------------------------------------------------------------------

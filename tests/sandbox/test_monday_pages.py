@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -227,6 +227,6 @@ async def test_a_partial_error_makes_the_board_null_wherever_it_is_listed(server
 
 @pytest.mark.parametrize("code", [400, 401, 403, 404, 423, 429, 500, 503])
 async def test_a_fault_on_demand_has_the_vendors_shape(code: int) -> None:
-    headers, body = error_body(code)
+    headers, body = error_body(code, datetime(2026, 11, 23, tzinfo=UTC))
     assert json.loads(body)["errors"]
     assert ("Retry-After" in headers) is (code == 429)

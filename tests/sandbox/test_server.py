@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from hub.sandbox.world import TOOLS, Tool
 
 ROOT = Path(__file__).parents[2]
 BIG = orjson.dumps({"data": ["ä" * 50] * 40})
+WORLD = seed.build(seed=9, tasks=10)
 
 
 async def vendor(scope: Any, receive: Any, send: Any) -> None:
@@ -34,7 +37,7 @@ async def vendor(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": answer})
 
 
-def vendors_error(code: int) -> tuple[dict[str, str], bytes]:
+def vendors_error(code: int, now: datetime) -> tuple[dict[str, str], bytes]:
     return {"Content-Type": "application/json", "Retry-After": "7"}, orjson.dumps({"errors": [{"message": f"no {code}"}]})
 
 
@@ -50,9 +53,21 @@ def log() -> Log:
 
 @pytest.fixture
 async def client(knobs: Knobs, log: Log) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(Watched("asana", vendor, knobs, log, vendors_error))
+    transport = httpx.ASGITransport(Watched("asana", vendor, WORLD, knobs, log, vendors_error))
     async with httpx.AsyncClient(transport=transport, base_url="http://vendor.test") as client:
         yield client
+
+
+async def test_an_answer_is_dated_by_the_worlds_clock(client: httpx.AsyncClient) -> None:
+    WORLD.advance(datetime(2031, 5, 6, 7, 8, 9, 500_000, tzinfo=UTC))
+    dated = (await client.get("/asana/api/1.0/x")).headers.get_list("Date")
+    assert [parsedate_to_datetime(each) for each in dated] == [datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)]
+
+
+def test_a_served_answer_has_one_date_and_it_is_the_worlds(running: Sandbox) -> None:
+    running.world.advance(running.world.now + timedelta(days=9))
+    dated = httpx.get(f"{running.base_url('asana')}/users/me").headers.get_list("Date")
+    assert [parsedate_to_datetime(each) for each in dated] == [running.world.now.replace(microsecond=0)]
 
 
 @pytest.fixture(scope="module")

@@ -355,3 +355,19 @@ def test_a_live_day_is_the_same_for_the_same_lots() -> None:
             live.step(world, rng, at=seed.NOW + timedelta(hours=1))
     assert worlds[0].journal == worlds[1].journal
     assert worlds[0].now > seed.NOW + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_new_project_is_set_up_like_its_neighbour_and_empty(tool: Tool) -> None:
+    world = seed.build(seed=5, tasks=60)
+    near = [one for one in world.projects[tool].values() if world.sees_project(one) and one.kind in ("project", "board")]
+    like = next(one for one in near if one.companion is None)
+    made = world.create_project(tool, "Neu ☂", like.id)
+    assert (made.name, made.node, made.created_at) == ("Neu ☂", like.node, world.now)
+    assert truth.expected_projects(world, tool)[made.id]["name"] == "Neu ☂"
+    assert not any(home == made.id for task in world.tasks[tool].values() for home, _ in task.homes)
+    task = world.create_task(tool, "First", made.id)
+    if tool != "asana":
+        world.set_status(tool, task.id, made.statuses[-1].id)
+    assert truth.expected_tasks(world, tool)[task.id]["project"] == made.id
+    assert (world.journal[0].action, world.journal[0].kind, world.journal[0].id) == ("created", "project", made.id)

@@ -161,6 +161,12 @@ class Office:
         project = self.one(self.projects())
         self.world.rename_project(self.tool, project.id, f"{project.name[:40]} +")
 
+    def create_project(self) -> None:
+        """Beside one that the token sees, and with something in it at once."""
+        like = self.one([each for each in self.projects() if each.companion is None])
+        made = self.world.create_project(self.tool, f"After {like.name[:40]}", like.id)
+        self.world.create_task(self.tool, "The first one", made.id)
+
     def archive_project(self) -> None:
         project = self.one([each for each in self.projects(open_only=False) if self.world.sees_project(each)])
         self.world.archive_project(self.tool, project.id, not project.archived)
@@ -186,4 +192,4 @@ TASKS = (
     *("create", "split", "title", "due", "assign", "status", "finish", "reopen", "move", "share", "unshare", "reparent"),
     *("wait", "wait_no_more", "delete", "restore", "archive"),
 )
-CONTAINERS = ("rename_project", "archive_project", "lose_access", "regain_access", "delete_project", "rename_status")
+CONTAINERS = ("create_project", "rename_project", "archive_project", "lose_access", "regain_access", "delete_project", "rename_status")

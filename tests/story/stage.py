@@ -105,14 +105,14 @@ class Stage:
     def engine(self, watch: Any = None) -> Engine:
         return Engine(self.database, self.vault, self.settings, now, watch or _ignore)
 
-    def queue(self, tool: Tool, kind: str = runs.FULL) -> Any:
+    def queue(self, tool: Tool, kind: str = runs.FULL, **how: bool) -> Any:
         with self.database.writing() as session:
-            return runs.queue(session, connections.by_name(session, tool).id, "manual", now(), kind=kind).id
+            return runs.queue(session, connections.by_name(session, tool).id, "manual", now(), kind=kind, **how).id
 
     def sync(self, tool: Tool, watch: Any = None, *, kind: str = runs.FULL, **how: bool) -> Ran:
         """Reads everything unless ``kind`` says less."""
-        run_id = self.queue(tool, kind)
-        outcome = self.engine(watch).sync(run_id, **how)
+        run_id = self.queue(tool, kind, **how)
+        outcome = self.engine(watch).sync(run_id)
         assert outcome is not None
         with self.database.reading() as session:
             return Ran(outcome, session.get_one(SyncRun, run_id))

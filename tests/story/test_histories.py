@@ -38,7 +38,7 @@ from hub.sandbox.knobs import Fault, Knobs
 from hub.sandbox.server import MOUNTS, Sandbox
 from hub.sandbox.world import TOOLS, Tool, World
 from hub.settings import Settings
-from hub.sync import inbox, runs
+from hub.sync import runs
 from hub.sync.engine import Engine
 from hub.sync.runs import FULL, POLL, STRUCTURE, TOUCH
 from hub.vault import Vault
@@ -46,12 +46,13 @@ from tests.conftest import postgres_url
 from tests.story.office import CONTAINERS, TASKS, Office
 from tests.story.stage import KEY, Patience, same
 from tests.story.telling import compared, expected_events, projects_of, shared_tasks, tasks_of, without_choice
+from tests.sync.telling import told
 
 BEGINNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 SMALL = 14
 STEPS = 50
 HISTORIES = int(os.environ.get("HUB_HISTORIES", "96"))
-"""In all, on SQLite; more of them take minutes and are asked for by name."""
+"""In all, on SQLite. One takes three to five seconds of processor time, most of it for its several hundred requests; more are asked for by name."""
 CHUNKS = 8
 """So that several processes can share the work."""
 ON_POSTGRESQL = 2
@@ -146,11 +147,11 @@ class History(RuleBasedStateMachine):
                 raise Killed
 
         with self.database.writing() as session:
-            run_id = runs.queue(session, self.connection_id, "manual", self.now(), kind=kind).id
+            run_id = runs.queue(session, self.connection_id, "manual", self.now(), kind=kind, accept_deletions=True).id
         client = httpx.AsyncClient(transport=httpx.ASGITransport(self.sandbox, raise_app_exceptions=False))
         engine = Engine(self.database, self.vault, self.settings, self.now, watch, client=client)
         try:
-            return engine.sync(run_id, accept_deletions=True)
+            return engine.sync(run_id)
         finally:
             asyncio.run(client.aclose())
             with self.database.writing() as session:
@@ -235,7 +236,7 @@ class History(RuleBasedStateMachine):
         refs = [f"task:{key}" for key in drawn.sample(lately, drawn.randint(1, len(lately)))]
         with self.database.writing() as session:
             for _ in range(1 + twice):
-                inbox.add(session, self.connection_id, None, refs, self.now())
+                told(session, self.connection_id, None, refs, self.now())
         self.look(TOUCH)
 
     def a_day_is_told_as_it_was(self, works: Works, kinds: Sequence[str]) -> None:

@@ -55,9 +55,9 @@ class Hub:
     def id(self, ref: Ref) -> UUID:
         return uuid5(self.realm, ref)
 
-    def queue(self, kind: str = runs.FULL) -> UUID:
+    def queue(self, kind: str = runs.FULL, **choices: bool) -> UUID:
         with self.database.writing() as session:
-            return runs.queue(session, self.connection_id, "manual", self.clock(), kind=kind).id
+            return runs.queue(session, self.connection_id, "manual", self.clock(), kind=kind, **choices).id
 
     def sync(self, *, minutes: float = 1, kind: str = runs.FULL, **choices: bool) -> Outcome:
         """One whole run, begun a minute after the last; everything is read unless ``kind`` says less."""
@@ -65,7 +65,7 @@ class Hub:
         self.vendor.reads.clear()
         self.vendor.looked.clear()
         self.vendor.mapped.clear()
-        outcome = self.engine.sync(self.queue(kind), **choices)
+        outcome = self.engine.sync(self.queue(kind, **choices))
         assert outcome is not None, "another process holds the connection"
         return outcome
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, ClassVar
+from uuid import UUID
 
 import orjson
+from sqlalchemy.orm import Session
 
 from connectors.base import Call, Capabilities, Forged, Hook, Json, Known, Received, Scope
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http
+from hub.sync import inbox
 from tests.sync.pretend import Pretend
 
 OFFER, SIGNATURE = "x-offer", "x-signature"
@@ -60,6 +63,11 @@ class Exchange:
         hook = next(each for each in self.held.values() if each.key == key)
         body = orjson.dumps({"touched": refs, "delivery": delivery})
         return str(hook.args["target"]), {SIGNATURE: signed(str(hook.secret), body)}, body
+
+
+def told(session: Session, connection_id: UUID, delivery: str | None, refs: Sequence[str], now: datetime) -> bool:
+    """One genuine call is kept; whether it was new."""
+    return inbox.add_all(session, [inbox.Line(connection_id, delivery, tuple(refs))], now)[0]
 
 
 def signed(secret: str, body: bytes) -> str:

@@ -9,33 +9,16 @@ from sqlalchemy import select
 
 from connectors.errors import Transient
 from connectors.records import Membership
-from hub.models import Connection, Coverage, Mark, SyncPass
-from hub.sync import inbox, judge
+from hub.models import Connection, Coverage, Mark, TaskProject
 from hub.sync.runs import FULL, POLL, STRUCTURE, TOUCH
 from tests.sync.conftest import BOOKS, SYNCED, Hub
 from tests.sync.pretend import ALWAYS, project, task
+from tests.sync.yard import poll, reads, touch, two_projects
 
 
 @pytest.fixture
 def yard(hub: Hub) -> Hub:
-    """Two projects, read once: tasks 1 and 2 in the first, 3 and 4 in the second; 5 lies below 1."""
-    hub.vendor.put(project("1"), project("2"), task("1", "1"), task("2", "1"), task("3", "2"), task("4", "2"))
-    hub.vendor.put(task("5", parent_id="task:1"))
-    hub.complete()
-    return hub
-
-
-def reads(hub: Hub) -> list[str]:
-    return [key for key, _ in hub.vendor.reads]
-
-
-def poll(hub: Hub, kind: str = POLL) -> list[tuple[str, Any]]:
-    """The events of one run that must be complete, its own summary left out."""
-    return [each for each in hub.told(lambda: hub.complete(kind=kind)) if not each[0].startswith("sync.")]
-
-
-def touch(hub: Hub, *refs: str) -> None:
-    hub.write(lambda session: inbox.add(session, hub.connection_id, None, refs, hub.clock()))
+    return two_projects(hub)
 
 
 def test_the_first_run_reads_everything_whatever_was_asked_for(hub: Hub) -> None:
@@ -193,42 +176,6 @@ def test_a_project_opened_by_a_run_that_ended_early_is_read_by_the_next(yard: Hu
     assert yard.has("task:7")
 
 
-def test_what_a_webhook_names_is_read_by_id_and_nothing_else(yard: Hub) -> None:
-    yard.vendor.change("task:1", title="other")
-    yard.vendor.drop("task:2")
-    touch(yard, "task:1", "task:2", "task:1")
-    assert poll(yard, TOUCH) == [("task.updated", yard.id("task:1")), ("task.deleted", yard.id("task:2"))]
-    assert (yard.vendor.reads, yard.vendor.looked) == ([], ["task:1", "task:2"])
-    assert yard.ask(select(SyncPass.kind).order_by(SyncPass.number.desc()))[0] == TOUCH
-    yard.complete(kind=TOUCH)
-    assert yard.vendor.looked == []
-
-
-def test_a_new_task_that_a_webhook_names_is_told(yard: Hub) -> None:
-    yard.vendor.put(task("6", "1"))
-    touch(yard, "task:6")
-    assert poll(yard, TOUCH) == [("task.created", yard.id("task:6"))]
-
-
-def test_a_webhooks_word_on_a_project_is_looked_up_in_the_tree(yard: Hub) -> None:
-    yard.vendor.put(project("3"), task("7", "3"))
-    touch(yard, "project:3")
-    yard.complete(kind=TOUCH)
-    assert set(reads(yard)) == {"structure", "project:3", "changes"}
-
-
-def test_a_touch_that_failed_is_not_forgotten(yard: Hub) -> None:
-    def broken(_refs: Any) -> None:
-        raise Transient("try later")
-
-    touch(yard, "task:1")
-    yard.vendor.change("task:1", title="other")
-    yard.vendor.before_lookup = broken
-    assert yard.sync(kind=TOUCH).state == "failed"
-    yard.vendor.before_lookup = lambda _refs: None
-    assert poll(yard) == [("task.updated", yard.id("task:1"))]
-
-
 def test_freshness_is_as_old_as_the_last_poll_once_everything_was_read(yard: Hub) -> None:
     yard.complete(kind=POLL, minutes=30)
     assert yard.connection().last_synced_at == yard.run().started_at
@@ -260,36 +207,6 @@ def test_a_subtask_that_its_parent_counts_no_more_is_asked_for(hub: Hub) -> None
     hub.vendor.change("task:1", title="other")
     assert ("task.deleted", hub.id("task:2")) in poll(hub)
     assert hub.vendor.looked == ["task:2"]
-
-
-def test_a_touch_puts_no_poll_off(yard: Hub) -> None:
-    due = yard.connection().next_sync_at
-    touch(yard, "task:1")
-    yard.complete(kind=TOUCH)
-    assert yard.connection().next_sync_at == due
-    yard.complete(kind=POLL)
-    assert yard.connection().next_sync_at != due
-
-
-def test_a_touch_makes_nothing_fresher(yard: Hub) -> None:
-    before = yard.connection().last_synced_at
-    touch(yard, "task:1")
-    yard.complete(kind=TOUCH, minutes=30)
-    assert yard.connection().last_synced_at == before
-
-
-def test_what_webhooks_named_waits_until_it_was_asked_for(yard: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "LOOKUPS", 1)
-    yard.vendor.lookup_batch = 1
-    yard.vendor.drop("task:2", "task:3")
-    yard.vendor.untold()
-    touch(yard, "task:2")
-    touch(yard, "task:3")
-    yard.complete(kind=TOUCH)
-    assert yard.vendor.looked == ["task:2"]
-    yard.complete(kind=TOUCH)
-    assert yard.vendor.looked == ["task:3"]
-    assert [yard.row(f"task:{key}").deleted_how for key in "23"] == ["gone_by_id", "gone_by_id"]
 
 
 class Killed(BaseException):
@@ -326,16 +243,6 @@ def test_what_was_deleted_and_came_back_within_one_feed_lives(yard: Hub) -> None
     assert yard.row("task:2").deleted_at is None
 
 
-def test_a_hint_is_looked_into_although_a_page_still_shows_the_task(yard: Hub) -> None:
-    """The page may trail behind."""
-    yard.vendor.journal.append(("changed", "task:2"))
-    held = yard.vendor.held["task:2"]
-    yard.vendor.before_lookup = lambda _refs: yard.vendor.held.pop("task:2", None)
-    touch(yard, "task:2")
-    assert poll(yard) == [("task.deleted", yard.id("task:2"))]
-    assert held.id == "task:2"
-
-
 def test_a_list_that_trails_behind_does_not_bring_the_dead_back(yard: Hub) -> None:
     held = yard.vendor.held["task:2"]
     yard.vendor.drop("task:2")
@@ -370,3 +277,21 @@ def test_other_options_ask_for_a_full_reading(yard: Hub) -> None:
 def test_another_version_of_the_mapping_asks_for_a_full_reading(yard: Hub) -> None:
     yard.vendor.mapping_version += 1
     assert yard.complete(kind=POLL).kind == FULL
+
+
+def test_a_task_in_two_projects_loses_the_home_that_is_refused(yard: Hub) -> None:
+    """Nobody changed it, so no feed brings it; it is read by id, once."""
+    homes = select(TaskProject.project_id).where(TaskProject.task_id == yard.id("task:9")).order_by(TaskProject.rank)
+    yard.vendor.put(task("9", "1", "2"))
+    yard.complete(anew=True)
+    assert yard.ask(homes) == [yard.id("project:1"), yard.id("project:2")]
+    yard.vendor.put(task("9", "2"))
+    del yard.vendor.held["project:1"]
+    yard.vendor.closed.add("project:1")
+    yard.vendor.untold()
+    assert ("task.moved", yard.id("task:9")) in yard.told(lambda: yard.sync(kind=STRUCTURE))
+    assert yard.ask(homes) == [yard.id("project:2")]
+    assert yard.row("task:9").project_id == yard.id("project:2")
+    assert yard.row("task:1").access_lost_at is not None
+    yard.sync(kind=STRUCTURE)
+    assert "task:9" not in yard.vendor.looked

@@ -12,6 +12,7 @@ from hub.db import Database
 from hub.models import Inbound
 from hub.sync import inbox
 from hub.sync.inbox import Line
+from tests.sync.telling import told
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 OURS, THEIRS = uuid4(), uuid4()
@@ -29,23 +30,23 @@ def waiting(database: Database, connection_id: UUID = OURS) -> list[list[str]]:
 
 def test_what_was_told_waits_until_it_is_done(database: Database) -> None:
     with database.writing() as session:
-        assert inbox.add(session, OURS, "d1", ["task:1", "task:2", "task:1"], NOW)
-        assert inbox.add(session, THEIRS, "d1", ["task:9"], NOW)
+        assert told(session, OURS, "d1", ["task:1", "task:2", "task:1"], NOW)
+        assert told(session, THEIRS, "d1", ["task:9"], NOW)
     with database.writing() as session:
         [(line, refs)] = inbox.take(session, OURS, 10)
         assert refs == ["task:1", "task:2"]
         assert inbox.is_waiting(session, OURS)
         inbox.done(session, [line], NOW)
         assert not inbox.is_waiting(session, OURS)
-        assert inbox.count(session, THEIRS) == 1
+    assert waiting(database, THEIRS) == [["task:9"]]
 
 
 def test_the_same_delivery_is_known_again_also_after_it_is_done(database: Database) -> None:
     with database.writing() as session:
-        assert inbox.add(session, OURS, "d1", ["task:1"], NOW)
+        assert told(session, OURS, "d1", ["task:1"], NOW)
         inbox.done(session, [line for line, _ in inbox.take(session, OURS, 10)], NOW)
     with database.writing() as session:
-        assert not inbox.add(session, OURS, "d1", ["task:1"], NOW)
+        assert not told(session, OURS, "d1", ["task:1"], NOW)
         assert inbox.add_all(session, [Line(OURS, "d2", ("task:2",)), Line(OURS, "d2", ("task:2",))], NOW) == [True, False]
     assert waiting(database) == [["task:2"]]
 
@@ -58,11 +59,11 @@ def test_a_call_without_an_id_is_never_taken_for_another(database: Database) -> 
 
 def test_what_changes_while_a_run_reads_it_is_read_again(database: Database) -> None:
     with database.writing() as session:
-        inbox.add(session, OURS, "d1", ["task:1"], NOW)
+        told(session, OURS, "d1", ["task:1"], NOW)
     with database.reading() as session:
         taken = [line for line, _ in inbox.take(session, OURS, 10)]
     with database.writing() as session:
-        inbox.add(session, OURS, "d2", ["task:1"], NOW)
+        told(session, OURS, "d2", ["task:1"], NOW)
     with database.writing() as session:
         inbox.done(session, taken, NOW)
     assert waiting(database) == [["task:1"]]
@@ -71,7 +72,7 @@ def test_what_changes_while_a_run_reads_it_is_read_again(database: Database) -> 
 def test_lines_that_say_the_same_do_not_add_up(database: Database) -> None:
     for number in range(50):
         with database.writing() as session:
-            inbox.add(session, OURS, None, ["task:1", f"task:{number % 3}"], NOW)
+            told(session, OURS, None, ["task:1", f"task:{number % 3}"], NOW)
     assert sorted({ref for refs in waiting(database) for ref in refs}) == ["task:0", "task:1", "task:2"]
     assert rows(database) <= 3
 
@@ -85,18 +86,18 @@ def test_a_flood_becomes_one_line_that_stands_for_everything(database: Database,
     assert rows(database) == 1
     with database.writing() as session:
         inbox.done(session, [line for line, _ in inbox.take(session, OURS, 10)], NOW)
-        inbox.add(session, OURS, None, ["task:1"], NOW)
+        told(session, OURS, None, ["task:1"], NOW)
     assert waiting(database) == [["task:1"]]
 
 
 def test_a_flood_while_its_line_is_being_read_asks_once_more(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox, "MOST", 2)
     with database.writing() as session:
-        inbox.add(session, OURS, None, ["task:1", "task:2", "task:3"], NOW)
+        told(session, OURS, None, ["task:1", "task:2", "task:3"], NOW)
     with database.reading() as session:
         taken = [line for line, _ in inbox.take(session, OURS, 10)]
     with database.writing() as session:
-        inbox.add(session, OURS, "d1", ["task:4"], NOW)
+        told(session, OURS, "d1", ["task:4"], NOW)
         inbox.done(session, taken, NOW)
     assert waiting(database) == [[inbox.OVERFLOW]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -54,7 +55,7 @@ def bad(message: str) -> Refusal:
     return Refusal(400, message)
 
 
-def error_body(code: int) -> tuple[dict[str, str], bytes]:
+def error_body(code: int, now: datetime) -> tuple[dict[str, str], bytes]:
     """Headers and body with which Asana answers ``code``; for faults on demand. A gateway's 502, 503 and 504 have the same shape here."""
     message = MESSAGES.get(code, "Server Error" if code >= 500 else "Bad request")
     headers = {"content-type": JSON} | ({"retry-after": "1"} if code == 429 else {})

@@ -5,7 +5,7 @@ Where the vendor's wording or code is not known (bad numbers, payment, plain 500
 
 from __future__ import annotations
 
-import time
+from datetime import datetime
 
 import orjson
 
@@ -90,12 +90,12 @@ def page(status: int, title: str) -> bytes:
     return f"<html><head><title>{status} {title}</title></head><body><center><h1>{status} {title}</h1></center></body></html>".encode()
 
 
-def error_body(code: int) -> tuple[dict[str, str], bytes]:
+def error_body(code: int, now: datetime) -> tuple[dict[str, str], bytes]:
     """Headers and body of an answer with status ``code``, for faults made outside this package. A 429 is over after a second."""
     if code in _GATEWAY:
         return {"content-type": HTML}, page(code, _GATEWAY[code])
     headers = {"content-type": JSON}
     if code == 429:
-        headers |= {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 1)}
+        headers |= {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(now.timestamp()) + 1)}
     text, ecode = _BODIES.get(code, ("Internal server error", "SANDBOX_500"))
     return headers, orjson.dumps({"err": text, "ECODE": ecode})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 
 from hub.sandbox.clickup import errors
 from hub.sandbox.knobs import Knobs
@@ -16,7 +17,8 @@ WINDOW = 60
 
 
 class Gate:
-    """One token, one fixed window of a minute that begins with the first call in it. ``clock`` gives Unix seconds, as Reset does."""
+    """One token, one fixed window of a minute that begins with the first call in it. ``clock`` gives seconds; Reset is told in Unix seconds of the
+    world's clock, as every answer's ``Date`` is."""
 
     def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float]) -> None:
         self._world, self._knobs, self._clock = world, knobs, clock
@@ -43,7 +45,11 @@ class Gate:
         within = self._used < limit or not self._knobs.limits
         self._used += within
         left = max(0, limit - self._used)
-        return {"x-ratelimit-limit": str(limit), "x-ratelimit-remaining": str(left), "x-ratelimit-reset": str(self._reset)}, within
+        return {
+            "x-ratelimit-limit": str(limit),
+            "x-ratelimit-remaining": str(left),
+            "x-ratelimit-reset": str(int(self._world.now.timestamp()) + ceil(self._reset - now)),
+        }, within
 
     def _limit(self) -> int:
         if not self._knobs.limits:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -79,7 +80,7 @@ STATUS_CODES = {
 }
 
 
-def error_body(code: int) -> tuple[dict[str, str], bytes]:
+def error_body(code: int, now: datetime) -> tuple[dict[str, str], bytes]:
     """Headers and body in the vendor's shape for an HTTP status, for faults on demand."""
     headers = {"Content-Type": "application/json; charset=utf-8"}
     if code == 401:

@@ -126,7 +126,8 @@ def _item_line(account: Account, entry: Entry, place: int) -> Line:
         data |= {"value": {"name": entry.after}, "previous_value": {"name": entry.before}}
     elif event is None:
         event, column = "update_column_value", _column(account, task, entry)
-        data |= {"column_id": column, "value": _plain(entry.after), "previous_value": _plain(entry.before)}
+        show = SHOWN.get(entry.field or "", lambda _account, _task, value: _plain(value))
+        data |= {"column_id": column, "value": show(account, task, entry.after), "previous_value": show(account, task, entry.before)}
     return _made(entry, place, board, event, "pulse", data, item=task.id, column=column, group=group)
 
 
@@ -137,6 +138,31 @@ def _column(account: Account, task: Task, entry: Entry) -> str | None:
         changed = [key for key in {**before, **after} if before.get(key) != after.get(key)]
         return changed[0].split("/", 1)[1] if changed else None
     return next((columns[role] for role in ROLES.get(entry.field or "", ()) if role in columns), None)
+
+
+def _label(account: Account, task: Task, status: Any) -> Any:
+    label = next((one for one in account.board_of(task).statuses if one.id == status), None)
+    if label is None:
+        return None
+    return {"label": {"index": int(label.id.rpartition("/")[2]), "text": label.name, "is_done": label.type == "done"}, "post_id": None}
+
+
+def _date(account: Account, task: Task, value: Any) -> Any:
+    """A due date stands in a date column where the board has one, else it is the end of a timeline."""
+    if value is None:
+        return None
+    if "due" not in account.board_of(task).columns:
+        return {"from": str(task.start or value)[:10], "to": str(value)[:10]}
+    return {"date": str(value)[:10], "time": f"{value:%H:%M:%S}" if isinstance(value, datetime) else None, "icon": None}
+
+
+def _people(account: Account, task: Task, value: Any) -> Any:
+    teams = account.world.teams["monday"]
+    return {"personsAndTeams": [{"id": int(key), "kind": "team" if key in teams else "person"} for key in value or ()]}
+
+
+SHOWN = {"status": _label, "due": _date, "assignees": _people}
+"""How the values of a column's kind stand in a log: as the column stores them (those of other kinds are as the world has them)."""
 
 
 def _plain(value: Any) -> Any:

@@ -212,6 +212,20 @@ async def test_without_search_the_streams_bring_what_they_bring_elsewhere(change
     assert not [key for key in (await ledger.run(STRUCTURE)).slices if key.startswith("project:")]
 
 
+async def test_without_search_a_busy_hour_is_read_again_only_until_the_vendors_clock_has_gone_on() -> None:
+    ledger = Ledger(asana="free")
+    await ledger.full()
+    for gid in ledger.tasks_in(ledger.busiest())[:6]:
+        ledger.world.complete("asana", gid)
+    ledger.date = ledger.world.now
+    assert (await ledger.run(POLL)).items
+    assert (await ledger.run(POLL)).items, "the index may still trail behind"
+    ledger.date = ledger.world.now + timedelta(hours=1)
+    await ledger.run(POLL)
+    assert not (await ledger.run(POLL)).items
+    assert await ledger.stale() == set()
+
+
 async def test_a_plan_that_loses_its_search_is_polled_project_by_project_from_where_the_search_stood(ledger: Ledger) -> None:
     in_title(ledger)
     ledger.world.plans["asana"] = "free"

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import pytest
 
-from connectors.errors import Refused
 from tests.connectors.asana.happenings import BY_LIST, BY_POLL, BY_STREAM, created_loose, project_name, section_name
 from tests.connectors.asana.ledger import BOTH, POLL, STRUCTURE, Ledger
 
@@ -161,10 +160,15 @@ async def test_the_stream_of_a_deleted_project_ends_and_whether_it_is_gone_is_as
     assert inside
 
 
-async def test_a_project_out_of_sight_is_refused_and_not_gone(ledger: Ledger) -> None:
+async def test_the_stream_of_a_project_out_of_sight_is_not_asked_and_a_read_by_id_says_refused(ledger: Ledger) -> None:
     project = ledger.busiest()
     ledger.world.hide_project("asana", project.id)
     run = await ledger.run(STRUCTURE)
-    assert isinstance(run.refused[f"project:{project.id}"], Refused)
-    assert run.gone == set()
-    assert f"events:{project.id}" in ledger.marks
+    assert run.calls.count("GET /events") == len(ledger.live())
+    assert (run.gone, run.refused) == (set(), {})
+    assert f"events:{project.id}" not in ledger.marks
+    looked = await ledger.connector().lookup([f"project:{project.id}"])
+    assert looked.refused == {f"project:{project.id}"}
+    ledger.world.unhide_project("asana", project.id)
+    await ledger.run(STRUCTURE)
+    assert f"events:{project.id}" in ledger.marks, "it was read whole, and its stream begun anew"

@@ -185,3 +185,17 @@ def bare(task: Any) -> bool:
 
 _NOBODY: Any = None
 """``lean`` and ``map`` look at no connector."""
+
+
+def usual(port: Harbour) -> Any:
+    """A live task in a list with its own text field and several others in it."""
+    fields = port.world.fields["clickup"]
+    return next(
+        one
+        for one in port.live_tasks()
+        if bare(one)
+        and not one.archived
+        and one.assignees != [port.world.me["clickup"]]
+        and any(fields[key].vendor_type == "short_text" for key in port.world.projects["clickup"][one.homes[0][0]].fields)
+        and sum(other.homes == one.homes and bare(other) for other in port.live_tasks()) > 1
+    )
