@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import anyio
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -69,11 +69,6 @@ class Opened:
 
     def connect(self, client: Client, now: Any) -> Connector:
         return registry.build(self.tool, self.credential, base_url=self.base_url, options=self.options, client=client, now=now)
-
-
-def holds_sealed(session: Session) -> bool:
-    """Whether anything is stored that only the vault's key opens: then a lost key must never be replaced by a new one."""
-    return bool(session.scalar(select(exists().where(Connection.secret.is_not(None)) | exists().where(models.Endpoint.id.is_not(None)))))
 
 
 def tools() -> tuple[str, ...]:
