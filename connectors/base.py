@@ -32,6 +32,7 @@ import orjson
 
 from connectors.errors import ConnectorError
 from connectors.http import Http, Lane
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 Json: TypeAlias = Any
@@ -290,10 +291,12 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An opened secret: held for the length of one run, never shown."""
+    """An opened secret: held for the length of one run, never shown. kind: personal_token, oauth. ``budget``: what its calls are counted under where
+    the token changes."""
 
     token: str = field(repr=False)
     kind: str = "personal_token"
+    budget: str | None = None
 
 
 class Connector(Protocol):
@@ -313,6 +316,11 @@ class Connector(Protocol):
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
         """The headers that authenticate every call."""
+        ...
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        """The ways in which a person can grant access without copying a token, by name, the usual one first."""
         ...
 
     @staticmethod

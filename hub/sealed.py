@@ -29,6 +29,7 @@ COLUMNS: tuple[Column, ...] = (
     models.Endpoint.previous_secret,
     models.Endpoint.headers,
     models.Hook.secret,
+    models.Consent.verifier,
 )
 """Every column whose content comes from ``Vault.seal``."""
 

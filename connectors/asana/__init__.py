@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.asana import account, client, feeds, mapping, slices, webhooks
+from connectors.asana import account, client, feeds, mapping, oauth, slices, webhooks
 from connectors.asana.options import Options
 from connectors.base import (
     Cadence,
@@ -31,6 +31,7 @@ from connectors.base import (
 )
 from connectors.errors import ConnectorError
 from connectors.http import Http, Lane
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 
@@ -66,6 +67,10 @@ class AsanaConnector:
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {credential.token}"}
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        return oauth.flows(base_url)
 
     async def check(self) -> Check:
         return await account.check(self._client)

@@ -26,7 +26,7 @@ from connectors.base import (
     Slice,
     Workspace,
 )
-from connectors.clickup import client, days, lean, mapping, marks, webhooks
+from connectors.clickup import client, days, lean, mapping, marks, oauth, webhooks
 from connectors.clickup.client import Client, together
 from connectors.clickup.feeds import Feeds
 from connectors.clickup.met import Met
@@ -35,6 +35,7 @@ from connectors.clickup.walk import Walk, ident
 from connectors.clickup.webhooks import Hooks
 from connectors.errors import ConnectorError, NotFound, Refused
 from connectors.http import Http, Lane
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 ONLY_BY_ID = ("attachments", "subtasks")
@@ -80,6 +81,10 @@ class ClickUpConnector:
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
         """A personal token goes bare (a Bearer prefix is refused like a wrong token), an OAuth token as Bearer."""
         return {"Authorization": f"Bearer {credential.token}" if credential.kind == "oauth" else credential.token}
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        return oauth.flows(base_url)
 
     async def check(self) -> Check:
         """The token's user, workspaces, plan and limit. Raises AuthFailed where the credential is no good."""

@@ -33,13 +33,14 @@ from connectors.base import (
 )
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
-from connectors.monday import checking, faults, feeds, mapping, reading, roles, webhooks
+from connectors.monday import checking, faults, feeds, mapping, oauth, reading, roles, webhooks
 from connectors.monday import lookup as looking
 from connectors.monday.board import context_of, require_roles
 from connectors.monday.client import Client
 from connectors.monday.documents import API_VERSION
 from connectors.monday.polling import Poll
 from connectors.monday.watching import Watched, watched
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 __all__ = ["MondayConnector"]
@@ -80,6 +81,10 @@ class MondayConnector:
     @staticmethod
     def classify(status: int, headers: Mapping[str, str], body: Any) -> ConnectorError | None:
         return faults.classify(status, headers, body)
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        return oauth.flows(base_url)
 
     async def check(self) -> Check:
         return await checking.check(self._client)

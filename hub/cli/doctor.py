@@ -33,7 +33,7 @@ from hub.models import (
     TaskProject,
     Team,
 )
-from hub.sync import incidents, pace
+from hub.sync import contact, incidents, pace
 from hub.vault import VaultError
 
 CADENCES = {"poll": "edits", "structure": "projects and moves", "full": "everything"}
@@ -245,7 +245,7 @@ def _exists(table: Any, reference: Any) -> Any:
 def _reach(connection: Connection, hub: House) -> Finding:
     about = f"network {connection.name}"
     try:
-        found = connections.look(connections.opened(connection, hub.vault), hub.settings, house.now)
+        found = contact.asked(contact.Contact(hub.database, hub.vault, hub.settings, house.now), connection.id)
     except ConnectorError as error:
         return Finding(ACT, about, f"{connection.base_url}: {failures.connector(error)}")
     except (ConnectionProblem, VaultError) as error:

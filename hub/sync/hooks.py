@@ -30,7 +30,7 @@ from hub.connections import ConnectionProblem, Opened, opened
 from hub.models import Connection
 from hub.sync import inbox, marks, runs
 from hub.sync.calls import ACTIVE, LOST, OPENING, SUSPENDED, new_address, secret_of
-from hub.sync.contact import Contact
+from hub.sync.contact import Contact, refused
 from hub.sync.hook_plan import Action, Deed, Situation, plan
 from hub.sync.reader import first
 from hub.vault import VaultError
@@ -83,6 +83,9 @@ def upkeep(
                 connection.hooks_checked_at = now
         account = opened(connection, contact.vault)
         anyio.run(partial(_with_client, contact, account, client, lambda mending: mending.all(report, watch, trusted=trusted)))
+    except AuthFailed as error:
+        refused(contact, connection_id, error, paused_too=False)
+        note(report, error)
     except (ConnectorError, ConnectionProblem, VaultError) as error:
         note(report, error)
     return report
@@ -108,7 +111,7 @@ def withdraw(contact: Contact, connection_id: UUID, *, client: Client | None = N
 async def _with_client(contact: Contact, account: Opened, given: Client | None, act: Callable[[_Mending], Awaitable[None]]) -> None:
     client = given or build_client(proxy=contact.settings.proxy, ca_bundle=contact.settings.ca_bundle)
     try:
-        await act(_Mending(contact, account, account.connect(client, contact.now)))
+        await act(_Mending(contact, account, account.connect(client, contact.now, contact)))
     finally:
         if given is None:
             await client.aclose()
@@ -206,6 +209,8 @@ class _Mending:
         except (ConnectorError, VaultError) as error:
             self.stopped = self.stopped or isinstance(error, AuthFailed | RateLimited | VaultError)
             note(self.report, error)
+            if isinstance(error, AuthFailed):
+                await run_sync(partial(refused, self.contact, self.account.id, error, paused_too=False))
 
     async def _act(self, action: Action) -> None:
         if action.deed is Deed.REMOVE:

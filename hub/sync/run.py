@@ -23,7 +23,8 @@ from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound,
 from connectors.http import Client
 from connectors.records import Ref
 from hub import log
-from hub.connections import ConnectionProblem, Opened, accept, adopt, opened
+from hub.connections import ConnectionProblem, Opened, accept, adopt, opened, way_out
+from hub.connections.tokens import Keeper
 from hub.db import Database
 from hub.events import position
 from hub.models import Connection, SyncPass, SyncRun
@@ -103,7 +104,7 @@ class Work:
                 return outcome
             try:
                 account = opened(connection, tools.vault)
-                connector = account.connect(client, tools.now)
+                connector = account.connect(client, tools.now, Keeper(tools.database, tools.vault, tools.settings, tools.now))
             except (VaultError, ConnectionProblem, ConnectorError, ValueError) as error:
                 outcome = Outcome(state="failed", errors=[f"{connection.name}: {error}"], broken=isinstance(error, AuthFailed))
                 runs.end(session, run_id, outcome, {}, tools.now(), tools.now() + RETRY_AFTER)
@@ -145,7 +146,7 @@ class Work:
         def keep() -> None:
             with self.tools.database.writing() as session:
                 connection = session.get_one(Connection, self.opened.id)
-                accept(session, connection, check, self.tools.now())
+                accept(session, connection, check, self.tools.now(), self.opened.tokens)
                 adopt(session, connection)
 
         await run_sync(keep)
@@ -344,7 +345,7 @@ class Work:
         name = self.opened.name
         if isinstance(error, AuthFailed):
             self.outcome.broken = True
-            self.outcome.worsen("failed", f"{name}: the credential was refused ({error}); give it a new one: hub connection rotate {name}")
+            self.outcome.worsen("failed", f"{name}: the credential was refused ({error}); {way_out(name, self.opened.credential.kind)}")
         elif isinstance(error, RateLimited):
             self.outcome.next_sync_at = self.tools.now() + timedelta(seconds=error.retry_after)
             self.outcome.worsen("deferred", f"{name}: the tool's limit is used up; goes on at {self.outcome.next_sync_at:%Y-%m-%d %H:%M:%S} UTC")

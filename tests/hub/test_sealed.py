@@ -15,7 +15,7 @@ from hub import connections, sealed
 from hub.db import Base, Database
 from hub.delivery import endpoints
 from hub.delivery.endpoints import Terms, Vetted
-from hub.models import Connection, Endpoint, Hook
+from hub.models import Connection, Consent, Endpoint, Hook
 from hub.settings import Settings
 from hub.sync import calls
 from hub.vault import Vault, VaultError, add_key, key_file, new_key, open_vault
@@ -58,6 +58,10 @@ def fill(database: Database, vault: Vault = BEFORE, *, hooks: int = 1) -> dict[s
             hook = Hook(id=uuid4(), connection_id=made.id, key=f"project/{number}", door=uuid4().bytes, state="active")
             hook.secret = vault.seal(f"hook {number}", bound_to=calls.secret_of(hook.id))
             session.add(hook)
+        consent = Consent(id="a" * 64, tool="clickup", name="new", base_url="https://tool.example.org", flow="standard", scopes=[])
+        consent.redirect_uri, consent.created_at, consent.expires_at = "https://hub.example.org/back", NOW, NOW
+        consent.verifier = vault.seal("verifier", bound_to=sealed.bound_to(Consent.verifier, consent.id))
+        session.add(consent)
     return held(database, vault)
 
 
@@ -75,6 +79,8 @@ def held(database: Database, vault: Vault) -> dict[str, str]:
         for hook in session.scalars(select(Hook)):
             assert hook.secret is not None
             found[f"hook {hook.id}"] = vault.open(hook.secret, bound_to=calls.secret_of(hook.id))
+        for consent in session.scalars(select(Consent)):
+            found[f"consent {consent.id}"] = vault.open(consent.verifier, bound_to=sealed.bound_to(Consent.verifier, consent.id))
     return found
 
 
@@ -90,13 +96,13 @@ def test_everything_opens_with_the_new_key_alone_afterwards(database: Database) 
     with pytest.raises(VaultError):
         held(database, AFTER)
     done = sealed.reseal(database, BOTH)
-    assert (done.resealed, done.problems) == (6, [])
+    assert (done.resealed, done.problems) == (7, [])
     assert held(database, AFTER) == before
     with database.reading() as session:
         counts = sealed.count(session, BOTH)
     assert counts.keys() == {sealed.name_of(column) for column in sealed.COLUMNS}
     assert [name for name, each in counts.items() if each.former or each.unreadable] == []
-    assert sum(each.current for each in counts.values()) == 6
+    assert sum(each.current for each in counts.values()) == 7
 
 
 def test_a_second_rotation_writes_nothing(on_sqlite: Database) -> None:
@@ -121,7 +127,7 @@ def test_an_interrupted_rotation_goes_on(on_sqlite: Database) -> None:
     assert held(on_sqlite, BOTH) == before
     with on_sqlite.reading() as session:
         assert sealed.count(session, BOTH)["hook.secret"].former == sealed.BATCH + 1
-    assert sealed.reseal(on_sqlite, BOTH).resealed == sealed.BATCH + 1
+    assert sealed.reseal(on_sqlite, BOTH).resealed == sealed.BATCH + 1 + 1, "the hooks that were left, and the consent"
     assert held(on_sqlite, AFTER) == before
 
 
@@ -163,7 +169,7 @@ def test_rotation_under_load_loses_nothing(database: Database) -> None:
     assert sealed.reseal(database, BOTH).problems == []
     found = held(database, AFTER)
     assert {name: found[name] for name in told} == told
-    assert len(found) == 4 + sealed.BATCH
+    assert len(found) == 5 + sealed.BATCH
 
 
 def test_what_another_process_seals_with_the_old_key_is_counted(on_sqlite: Database) -> None:
@@ -182,7 +188,7 @@ def test_a_value_that_does_not_open_is_named_and_stops_nothing(on_sqlite: Databa
         account = session.scalars(select(Connection)).one()
         account.signing_secret = Vault([b"x" * 32]).seal("lost", bound_to="elsewhere")
     done = sealed.reseal(on_sqlite, BOTH)
-    assert done.resealed == 5
+    assert done.resealed == 6
     assert [f"connection.signing_secret of {account.id}" in problem for problem in done.problems] == [True]
 
 
@@ -190,7 +196,7 @@ def test_a_key_that_opens_nothing_is_refused_and_nothing_is_written(on_sqlite: D
     fill(on_sqlite)
     before = bytes_of(on_sqlite)
     wrong = Settings(secret_keys=(new_key(),))
-    with on_sqlite.reading() as session, pytest.raises(VaultError, match="none of the 6 stored secrets opens"):
+    with on_sqlite.reading() as session, pytest.raises(VaultError, match="none of the 7 stored secrets opens"):
         sealed.vault_of(session, wrong)
     assert bytes_of(on_sqlite) == before
 
@@ -222,7 +228,7 @@ def test_a_key_that_comes_into_the_file_seals_in_every_running_process(on_sqlite
     add_key(settings)
     rotating = open_vault(settings, sealed_rows=True)
     assert rotating.seals_like(serving.seal("sealed after", bound_to="y")), "the serving process looked at the file again"
-    assert sealed.reseal(on_sqlite, rotating).resealed == 6
+    assert sealed.reseal(on_sqlite, rotating).resealed == 7
     assert held(on_sqlite, serving) == held(on_sqlite, rotating)
 
 
