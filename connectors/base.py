@@ -30,8 +30,11 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import orjson
 
+from connectors.calls import Call, Hook, Received
+from connectors.columns import Roles
 from connectors.errors import ConnectorError
 from connectors.http import Http, Lane
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 Json: TypeAlias = Any
@@ -189,50 +192,6 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """An inbound HTTP call as it came: header names in lower case, the raw body, and the address that the vendor was given."""
-
-    headers: Mapping[str, str]
-    body: bytes = field(repr=False)
-    url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Hook:
-    """A vendor webhook. ``key`` is stable: what it watches (``project/77``, ``board/5/create_item``). ``external_id``: the vendor's id of it, null
-    while its registration is open. ``secret``: what its calls are signed with, null where the vendor signs nothing. ``healthy``: false where the
-    vendor has suspended it."""
-
-    key: str
-    args: Mapping[str, Json] = field(default_factory=dict)
-    external_id: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    healthy: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """A genuine inbound call. ``touched``: what to look at again; tasks are read by id, any other reference asks for a structure run. The
-    answer goes back at once: ``status``, ``headers``, ``body``. ``secret``: handed over by a handshake, to be kept with the hook whose
-    registration is open. ``delivery``: the vendor's own id of this call, where it has one, so that a doubled one is known."""
-
-    touched: tuple[Ref, ...] = ()
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    secret: str | None = field(default=None, repr=False)
-    delivery: str | None = None
-
-
-class Forged(ValueError):
-    """An inbound call that is not the vendor's: no or a wrong signature, a handshake that nobody asked for. ``status``: what to answer."""
-
-    def __init__(self, reason: str, status: int = 403) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
 class Workspace:
     external_id: str
     name: str
@@ -274,36 +233,6 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenRole:
-    """What a project's columns may be taken for: ``suggested`` by the connector ``because``; ``chosen`` by an admin (null: nobody; empty: no column);
-    ``columns``: (id, title) of those that could."""
-
-    key: str
-    suggested: str | None
-    because: str
-    chosen: str | None
-    columns: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RoleTable:
-    """One set of columns: a project's own (``name`` null), or another one within it."""
-
-    id: str
-    name: str | None
-    roles: Sequence[ChosenRole]
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """For a vendor whose columns mean what their users say. ``option`` holds an admin's choices: {table: {role: column, or empty for none}};
-    ``tables``: the roles of a project, out of its stored raw body and the options."""
-
-    option: str
-    tables: Callable[[Mapping[str, Json], Mapping[str, Json]], Sequence[RoleTable]]
-
-
-@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What differs between vendors, said as data: the hub asks this and never for a vendor's name.
 
@@ -325,10 +254,12 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """An opened secret: held for the length of one run, never shown."""
+    """An opened secret: held for the length of one run, never shown. kind: personal_token, oauth. ``budget``: what its calls are counted under where
+    the token changes."""
 
     token: str = field(repr=False)
     kind: str = "personal_token"
+    budget: str | None = None
 
 
 class Connector(Protocol):
@@ -348,6 +279,11 @@ class Connector(Protocol):
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
         """The headers that authenticate every call."""
+        ...
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        """The ways in which a person can grant access without copying a token, by name, the usual one first."""
         ...
 
     @staticmethod

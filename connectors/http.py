@@ -15,27 +15,25 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
-from ipaddress import ip_address
-from math import isfinite
 from typing import Any, Final, NoReturn, TypeAlias
-from urllib.parse import urlsplit
 
 import anyio
 import httpx
 import orjson
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
+from connectors.address import check_base_url
 from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound, RateLimited, Refused, Transient
 from connectors.limiter import LONGEST_WAIT, Lane, Limiter
 from connectors.readonly import WriteRefused, changes, require_hook_path, require_read, require_subscription
 from connectors.redaction import Scrub, words_of
+from connectors.waits import retry_after
 
 __all__ = ["Answer", "Classify", "Client", "Http", "Lane", "Limiter", "WriteRefused", "build_client", "check_base_url"]
 
@@ -44,6 +42,9 @@ Classify = Callable[[int, Mapping[str, str], Any], ConnectorError | None]
 
 Instead: TypeAlias = Callable[[bytes], Any]
 """The bytes of an answer -> what to take for its body, where just these were a good answer before; null: they are parsed and judged."""
+
+Renew: TypeAlias = Callable[[Mapping[str, str] | None], Awaitable[Mapping[str, str] | None]]
+"""The headers that the vendor has just refused (None: asked before a call is sent) -> those to authenticate with from now on (None: the same)."""
 
 Client: TypeAlias = httpx.AsyncClient
 """The pool, for those who pass it on and need not know httpx."""
@@ -57,7 +58,6 @@ FAULTS, REFUSALS, RETRY_SECONDS = 6, 12, 300.0
 
 _BACKOFF: Final = wait_random_exponential(multiplier=2, max=30)  # full jitter
 _UNSAID_WAIT = 60.0
-_LONGEST_SAID_WAIT = 86_400.0  # no vendor's window is longer than a day; a larger figure is a defect and must not stop a connection for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ class Http:
 
     ``hooks``: what the connector may send besides reads. ``/webhooks`` or ``/v2/team/*/webhook`` (that path and what lies under it; ``*`` is one
     segment), the name of a GraphQL mutation (``create_webhook``), or a whole token URL. ``on_headers``, where set, sees every answer's headers first.
+    ``renew``: for a credential that does not last; it is asked before every call, and once more for a call that was refused as unauthorised.
     """
 
     def __init__(
@@ -130,25 +131,31 @@ class Http:
         writes: bool = False,
         hooks: Sequence[str] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        renew: Renew | None = None,
     ) -> None:
-        if not all(value.isascii() and value.isprintable() for value in headers.values()):
-            raise AuthFailed("the credential holds characters that no header can carry: paste it again, without line breaks")
         self.limiter = limiter
         self.requests = 0
         self.waited = 0.0
         self.on_headers: Callable[[Mapping[str, str]], None] | None = None
         self._client = client
         self._base = base_url.rstrip("/")
-        self._headers = httpx.Headers(headers)
-        self._json_headers = httpx.Headers({**headers, "Content-Type": "application/json"})
         self._classify = classify
         self._writes = writes
         self._hooks = tuple(hooks)
         self._now = now
-        self._scrub = Scrub.of_headers(headers)
+        self._renew = renew
+        self._authenticate(headers)
 
     def __repr__(self) -> str:
         return f"Http({self._base!r}, requests={self.requests})"
+
+    def _authenticate(self, headers: Mapping[str, str]) -> None:
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise AuthFailed("the credential holds characters that no header can carry: paste it again, without line breaks")
+        self._given = headers
+        self._headers = httpx.Headers(headers)
+        self._json_headers = httpx.Headers({**headers, "Content-Type": "application/json"})
+        self._scrub = Scrub.of_headers(headers)
 
     async def get(self, path: str, params: Sequence[tuple[str, str]] = (), *, lane: str = "default", instead: Instead | None = None) -> Answer:
         """Reads one page; raises any ConnectorError but CursorExpired, unless ``classify`` says that. ``instead``: see there."""
@@ -178,8 +185,10 @@ class Http:
             require_subscription(query, self._hooks)
         return await self._ask(self._graphql(query, variables, lane, again=RateLimited))
 
-    async def token_exchange(self, url: str, form: Mapping[str, str], *, as_json: bool = False, lane: str = "default") -> Answer:
-        """Trades a code or a refresh token for an access token at a declared URL, where the credential in use is not sent.
+    async def token_exchange(
+        self, url: str, form: Mapping[str, str], *, as_json: bool = False, may_be_empty: bool = False, lane: str = "default"
+    ) -> Answer:
+        """Trades a code or a refresh token for an access token at a declared URL, or gives one back; the credential in use is not sent there.
 
         Never repeated after a fault: a code works once.
         """
@@ -191,7 +200,7 @@ class Http:
             request = self._client.build_request("POST", url, content=orjson.dumps(dict(form)), headers={"Content-Type": "application/json"})
         else:
             request = self._client.build_request("POST", url, data=dict(form))
-        return await self._ask(_Call(request, lane, scrub, RateLimited))
+        return await self._tried(_Call(request, lane, scrub, RateLimited, may_be_empty=may_be_empty))
 
     def _graphql(self, query: str, variables: Mapping[str, Any] | None, lane: str, again: type[Transient]) -> _Call:
         document = {"query": query, "variables": dict(variables)} if variables else {"query": query}
@@ -208,6 +217,29 @@ class Http:
             raise BadResponse(f"no address can be made of {self._scrub(path)!r}") from None
 
     async def _ask(self, call: _Call) -> Answer:
+        if self._renew is None:
+            return await self._tried(call)
+        call = await self._renewed(call, None) or call
+        used = self._given
+        call.request.headers.update(used)  # it may have been made before another call had them renewed
+        try:
+            return await self._tried(call)
+        except AuthFailed:  # nothing was done, whatever was asked
+            again = await self._renewed(call, used)
+            if again is None:
+                raise
+            return await self._tried(again)
+
+    async def _renewed(self, call: _Call, refused: Mapping[str, str] | None) -> _Call | None:
+        """The call with other credentials; None where there are no others."""
+        headers = await self._renew(refused) if self._renew is not None else None
+        if headers is None:
+            return None
+        self._authenticate(headers)
+        call.request.headers.update(headers)
+        return replace(call, scrub=self._scrub)
+
+    async def _tried(self, call: _Call) -> Answer:
         try:
             return await self._once(call)
         except call.again as first:
@@ -300,7 +332,7 @@ def _without_nul(value: Any) -> Any:
 def _translate(status: int, headers: Mapping[str, str], body: Any, now: datetime) -> ConnectorError:
     """The general meaning of a status; the only place where it is written down."""
     words = words_of(body)
-    wait = _retry_after(headers, now)
+    wait = retry_after(headers, now)
     if status == 429 or (status == 503 and wait is not None):
         return RateLimited(words, retry_after=_UNSAID_WAIT if wait is None else wait, status=status)
     kinds: dict[int, type[ConnectorError]] = {401: AuthFailed, 402: Refused, 403: Refused, 404: NotFound, 410: NotFound}
@@ -308,62 +340,8 @@ def _translate(status: int, headers: Mapping[str, str], body: Any, now: datetime
     return kinds.get(status, Transient if status >= 500 else BadResponse)(words, status=status)
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Seconds, from a figure or an HTTP date (measured on the vendor's clock where it tells it).
-
-    A wait of nothing is made one second: to ask at once is to be refused again.
-    """
-    said = headers.get("Retry-After")
-    if said is None:
-        return None
-    try:
-        seconds = float(said)
-    except ValueError:
-        until, its_now = _http_date(said), _http_date(headers.get("Date", "")) or now
-        if until is None:
-            return None
-        seconds = (until - its_now).total_seconds()
-    return min(seconds, _LONGEST_SAID_WAIT) if isfinite(seconds) and seconds > 0 else 1.0
-
-
-def _http_date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-
-
 def _outcome(state: RetryCallState) -> BaseException | None:
     return state.outcome.exception() if state.outcome is not None else None
-
-
-def check_base_url(url: str) -> str:
-    """The URL without its last slash. Raises ValueError, saying what to do, unless it is https, or plain http to this very machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port  # raises on a port that is none
-    except ValueError as error:
-        raise ValueError(f"the base URL is not a URL ({error}): write https://HOST/PATH") from None
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("the base URL holds a user or password: take it out, the credential is given apart")
-    if "?" in url or "#" in url:
-        raise ValueError("the base URL holds a query or fragment: end it with the path")
-    if not url.isprintable() or " " in url or "\\" in url or not host:
-        raise ValueError("the base URL has no host or holds characters that no URL has: write https://HOST/PATH")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ValueError(
-            "the base URL must begin with https:// (plain http is for 127.0.0.1 and localhost only): the credential would travel in the open"
-        )
-    return url.rstrip("/")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def build_client(*, version: str | None = None, at_once: int = 100, proxy: str | None = None, ca_bundle: str | None = None) -> httpx.AsyncClient:

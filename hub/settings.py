@@ -25,6 +25,19 @@ class SettingsError(ValueError):
 
 ROLES = ("admin", "pmo", "viewer", "consumer")
 """As ``access.keys.Role`` has them, which lies above this room."""
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthApp:
+    """What a tool knows this hub as. ``flow``: which of the tool's ways it is registered for, null for the usual one; ``base_url``: where, null for
+    the tool itself."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    flow: str | None = None
+    base_url: str | None = None
+
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -37,10 +50,11 @@ class Settings:
     names under which the hub may be called beside the public URL's; ``trusted_proxies``: networks whose X-Forwarded-* are believed. ``key_rate``:
     calls a minute and API key, in each process. ``oidc_roles``: (group at the log-in provider, role), of which the first that fits holds; ``*`` fits
     everybody. ``oidc_trust_email``: the provider's e-mail addresses count as verified where it says nothing of that. ``local_login``: people may log
-    in with a password."""
+    in with a password. ``oauth``: by tool, where the hub is registered as an app."""
 
     database_url: str = "sqlite:///hub.db"
     secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    oauth: Mapping[str, OAuthApp] = field(default_factory=dict)
     public_url: str | None = None
     receiver_bind: tuple[str, int] | None = None
     allowed_hosts: tuple[str, ...] = ()
@@ -95,6 +109,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     found = Settings(
         database_url=_database_url(_read(environ, "DATABASE_URL") or defaults.database_url),
         secret_keys=tuple(key.strip() for key in (_read(environ, "SECRET_KEYS") or "").split(",") if key.strip()),
+        oauth=_oauth(environ),
         public_url=_public_url(_read(environ, "PUBLIC_URL")),
         receiver_bind=_bind(environ, "RECEIVER_BIND"),
         allowed_hosts=_hosts(environ, "ALLOWED_HOSTS"),
@@ -139,6 +154,24 @@ def _read(environ: Mapping[str, str], name: str) -> str | None:
         except OSError as error:
             raise SettingsError(f"HUB_{name}_FILE names a file that cannot be read ({error.strerror}): correct the path or its rights") from error
     return environ.get(f"HUB_{name}", "").strip() or None
+
+
+OAUTH = re.compile(r"HUB_OAUTH_([A-Z0-9]\w*?)_(CLIENT_ID|CLIENT_SECRET|FLOW|BASE_URL)(_FILE)?")
+
+
+def _oauth(environ: Mapping[str, str]) -> dict[str, OAuthApp]:
+    """``HUB_OAUTH_<TOOL>_CLIENT_ID`` and the like, for whatever tools there are: their names are not known here."""
+    found = {}
+    for tool in sorted({match[1] for name in environ if (match := OAUTH.fullmatch(name))}):
+        known = {part: _read(environ, f"OAUTH_{tool}_{part}") for part in ("CLIENT_ID", "CLIENT_SECRET", "FLOW", "BASE_URL")}
+        client_id, secret = known["CLIENT_ID"], known["CLIENT_SECRET"]
+        if client_id is None and secret is None:
+            continue
+        if client_id is None or secret is None:
+            lacks = "CLIENT_SECRET" if secret is None else "CLIENT_ID"
+            raise SettingsError(f"HUB_OAUTH_{tool}_{lacks} is not set: the tool gives a client id and a client secret, and needs both")
+        found[tool.lower()] = OAuthApp(client_id, secret, known["FLOW"], known["BASE_URL"])
+    return found
 
 
 def _database_url(text: str) -> str:

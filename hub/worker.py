@@ -7,12 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Event
 
-from hub import connections, log, migrate
+from hub import log, migrate, sealed
 from hub.app import Machinery
 from hub.db import Database
 from hub.jobs.embedded import EmbeddedJobs
 from hub.settings import Settings
-from hub.vault import open_vault
 
 
 def utc_now() -> datetime:
@@ -25,7 +24,7 @@ def run_worker(settings: Settings, *, now: Callable[[], datetime] = utc_now, end
     try:
         migrate.require_current(database)
         with database.reading() as session:
-            vault = open_vault(settings, sealed_rows=connections.holds_sealed(session))
+            vault = sealed.vault_of(session, settings)
         machinery = Machinery.build(settings, database, vault, EmbeddedJobs(now), now)
         machinery.start()
         log.get("worker").info("works", database=database.dialect)

@@ -10,29 +10,13 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
-from connectors.asana import account, client, feeds, mapping, slices, webhooks
+from connectors.asana import account, client, feeds, mapping, oauth, slices, webhooks
 from connectors.asana.options import Options
-from connectors.base import (
-    Cadence,
-    Call,
-    Capabilities,
-    Chapter,
-    Check,
-    Context,
-    Credential,
-    Held,
-    Hook,
-    Item,
-    Json,
-    Known,
-    Looked,
-    Page,
-    Received,
-    Scope,
-    Slice,
-)
+from connectors.base import Cadence, Capabilities, Chapter, Check, Context, Credential, Held, Item, Json, Known, Looked, Page, Scope, Slice
+from connectors.calls import Call, Hook, Received
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 
@@ -68,6 +52,10 @@ class AsanaConnector:
     @classmethod
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {credential.token}"}
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        return oauth.flows(base_url)
 
     async def check(self) -> Check:
         return await account.check(self._client)

@@ -18,7 +18,8 @@ import orjson
 from connectors.asana import selection
 from connectors.asana.client import Client, Duplicated
 from connectors.asana.feeds import wanted, workspaces_of
-from connectors.base import Call, Forged, Hook, Known, Received, Scope
+from connectors.base import Known, Scope
+from connectors.calls import Call, Forged, Hook, Received
 from connectors.records import Ref
 
 ACTIONS: Final = ("added", "changed", "removed", "deleted", "undeleted")

@@ -10,25 +10,23 @@ from typing import ClassVar
 from connectors.base import (
     STRUCTURE,
     Cadence,
-    Call,
     Capabilities,
     Chapter,
     Check,
     Context,
     Credential,
     Held,
-    Hook,
     Item,
     Json,
     Known,
     Looked,
     Page,
-    Received,
     Scope,
     Slice,
     Workspace,
 )
-from connectors.clickup import client, days, lean, mapping, marks, past, webhooks
+from connectors.calls import Call, Hook, Received
+from connectors.clickup import client, days, lean, mapping, marks, oauth, past, webhooks
 from connectors.clickup.client import Client, together
 from connectors.clickup.feeds import Feeds
 from connectors.clickup.met import Met
@@ -37,6 +35,7 @@ from connectors.clickup.walk import Walk, ident
 from connectors.clickup.webhooks import Hooks
 from connectors.errors import ConnectorError, NotFound, Refused
 from connectors.http import Http, Lane
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 ONLY_BY_ID = ("attachments", "subtasks")
@@ -82,6 +81,10 @@ class ClickUpConnector:
     def http_headers(cls, credential: Credential) -> Mapping[str, str]:
         """A personal token goes bare (a Bearer prefix is refused like a wrong token), an OAuth token as Bearer."""
         return {"Authorization": f"Bearer {credential.token}" if credential.kind == "oauth" else credential.token}
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        return oauth.flows(base_url)
 
     async def check(self) -> Check:
         """The token's user, workspaces, plan and limit. Raises AuthFailed where the credential is no good."""

@@ -20,7 +20,8 @@ from typing import Any, Final
 
 import orjson
 
-from connectors.base import Call, Forged, Hook, Known, Received, Scope
+from connectors.base import Known, Scope
+from connectors.calls import Call, Forged, Hook, Received
 from connectors.clickup import marks
 from connectors.clickup.client import Client, Raw, together
 from connectors.clickup.walk import ident

@@ -12,36 +12,19 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from connectors.base import (
-    STRUCTURE,
-    Cadence,
-    Call,
-    Capabilities,
-    Chapter,
-    Check,
-    Context,
-    Credential,
-    Held,
-    Hook,
-    Item,
-    Json,
-    Known,
-    Looked,
-    Page,
-    Received,
-    Roles,
-    Scope,
-    Slice,
-)
+from connectors.base import STRUCTURE, Cadence, Capabilities, Chapter, Check, Context, Credential, Held, Item, Json, Known, Looked, Page, Scope, Slice
+from connectors.calls import Call, Hook, Received
+from connectors.columns import Roles
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http, Lane
-from connectors.monday import checking, faults, feeds, mapping, past, reading, roles, webhooks
+from connectors.monday import checking, faults, feeds, mapping, oauth, past, reading, roles, webhooks
 from connectors.monday import lookup as looking
 from connectors.monday.board import context_of, require_roles
 from connectors.monday.client import Client
 from connectors.monday.documents import API_VERSION
 from connectors.monday.polling import Poll
 from connectors.monday.watching import Watched, watched
+from connectors.oauth import OAuth
 from connectors.records import Record, Ref
 
 __all__ = ["MondayConnector"]
@@ -91,6 +74,10 @@ class MondayConnector:
     @staticmethod
     def classify(status: int, headers: Mapping[str, str], body: Any) -> ConnectorError | None:
         return faults.classify(status, headers, body)
+
+    @classmethod
+    def oauth(cls, base_url: str) -> Mapping[str, OAuth]:
+        return oauth.flows(base_url)
 
     async def check(self) -> Check:
         return await checking.check(self._client)

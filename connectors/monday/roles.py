@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from connectors.base import ChosenRole, RoleTable
+from connectors.columns import ChosenRole, RoleTable
 from connectors.monday.board import ROLES, TITLES, Column, Raw, Shape, contains, context_of
 
 OPTION = "column_roles"

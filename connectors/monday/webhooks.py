@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from connectors.base import Call, Forged, Hook, Received
+from connectors.calls import Call, Forged, Hook, Received
 from connectors.errors import BadResponse, NotFound, Transient
 from connectors.monday import documents
 from connectors.monday.board import identifier

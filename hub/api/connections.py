@@ -7,21 +7,24 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors.errors import ConnectorError
 from connectors.records import Project
+from hub.access import audit
+from hub.access.keys import Role
 from hub.api import answers
 from hub.api.answers import Listed, Single
-from hub.api.door import ADMIN
+from hub.api.door import ADMIN, allowed
 from hub.api.hub import Hub, HubHere
 from hub.api.paging import Paging
 from hub.api.problems import Problem, not_found
-from hub.connections import ConnectionProblem
-from hub.models import Connection
+from hub.connections import ConnectionProblem, consents
+from hub.connections.consents import Asker
+from hub.models import ApiKey, Connection
 from hub.portfolio import reading
 from hub.portfolio.reach import Reach, meta
 from hub.portfolio.tasks import Concerned
@@ -45,6 +48,7 @@ class CheckedShape(BaseModel):
     limits: dict[str, str | int] | None
     missing: list[str] | None
     workspaces: list[WorkspaceShape] | None
+    lasts: str | None = Field(description="how long the credential holds, in words")
     at: datetime | None
 
 
@@ -92,6 +96,25 @@ class CheckShape(BaseModel):
     ok: bool
     problem: str | None
     connection: ConnectionShape
+
+
+class ConsentBody(BaseModel):
+    """Either ``tool`` and ``name`` of a new connection, or ``connection_id`` of one whose credential is to be replaced."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool: str = ""
+    name: str = Field("", max_length=100)
+    connection_id: UUID | None = None
+
+
+class ConsentShape(BaseModel):
+    """``authorize_url`` is for the key's owner alone: to be opened until ``expires_at`` in a browser in which they are logged in to the hub."""
+
+    authorize_url: str
+    tool: str
+    scopes: list[str]
+    expires_at: datetime
 
 
 class NodeShape(BaseModel):
@@ -195,6 +218,29 @@ def read_connection(hub: HubHere, connection_id: UUID) -> Response:
 def _connections(hub: Hub, session: Session, reached: Reach) -> list[dict[str, Any]]:
     rows = {row.id: row for row in session.scalars(select(Connection).where(Connection.id.in_([each.id for each in reached.connections])))}
     return [{**shape, "pace": pace.told(session, rows[shape["id"]], hub.now(), hub.settings)} for shape in reading.connections(session, reached)]
+
+
+@router.post("/connections/oauth", summary="Let the hub into a tool", status_code=201, response_model=Single[ConsentShape])
+def begin_consent(hub: HubHere, request: Request, key: Annotated[ApiKey, Depends(allowed(Role.ADMIN))], asked: ConsentBody) -> Response:
+    """Where the key's owner says yes in the tool itself. Only they can come back with it; nothing is stored until then."""
+    if key.owner_user_id is None:
+        raise Problem(409, "key_without_owner", "this key belongs to nobody who could say yes in a browser: begin on the page Connect a tool")
+    if hub.settings.public_url is None:
+        raise Problem(409, "no_public_url", "the tool has to know where to send you back to: set HUB_PUBLIC_URL")
+    by = audit.Actor("key", str(key.id), request.client.host if request.client else None)
+    asker, origin, now = Asker(key.owner_user_id, None, by), hub.settings.public_url, hub.now()
+    try:
+        with hub.database.writing() as session:
+            held = None if asked.connection_id is None else session.get(Connection, asked.connection_id)
+            if asked.connection_id is not None and (held is None or held.state == "detached"):
+                raise not_found("connection")
+            name = asked.name.strip() or asked.tool
+            begun = consents.begin(session, hub.vault, hub.settings, asker, now, origin=origin, tool=asked.tool, name=name, connection=held)
+    except (ConnectionProblem, VaultError) as error:
+        raise Problem(409, "cannot_begin", str(error)) from error
+    shape = {"authorize_url": begun.address, "tool": begun.tool, "scopes": list(begun.scopes), "expires_at": begun.expires_at}
+    with hub.database.reading() as session:
+        return answers.single(shape, meta(session, hub.reach(session), hub.day()), status=201)
 
 
 @router.post("/connections/{connection_id}/check", summary="Is the credential good?", response_model=Single[CheckShape], dependencies=[ADMIN])

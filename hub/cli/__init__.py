@@ -1,4 +1,5 @@
-"""The command line: ``hub demo | serve | worker | migrate | connection | sync | key | user | admin | audit | endpoint | doctor``.
+"""The command line: ``hub demo | serve | worker | migrate | connection | sync | key | user | admin | audit | endpoint | doctor |
+rotate-keys``.
 
 Results go to stdout, everything else (progress, hints, errors) to stderr, so that a program may read the first and a person the second. Exit codes:
 0 fine (a sync that is complete, deferred, or partial because of known refusals only), 1 failed, 2 wrong usage, 130 interrupted.
@@ -18,7 +19,7 @@ from typing import NoReturn
 import typer
 
 from hub import collector
-from hub.cli import connections, demo, doctor, endpoints, failures, keys, migrate, serve, sync, users
+from hub.cli import connections, demo, doctor, endpoints, failures, keys, migrate, rotate, serve, sync, users
 from hub.cli.record import recorded
 
 __all__ = ["app", "main"]
@@ -37,6 +38,7 @@ app.command("worker")(serve.worker)
 app.command("migrate")(migrate.migrate)
 app.command("sync")(recorded("sync.deletions_accepted", when="accept_deletions")(sync.sync))
 app.command("doctor")(doctor.doctor)
+app.command("rotate-keys")(rotate.rotate_keys)
 app.add_typer(connections.app, name="connection")
 app.add_typer(keys.app, name="key")
 app.add_typer(endpoints.app, name="endpoint")

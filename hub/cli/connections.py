@@ -18,8 +18,11 @@ from hub.cli import backfill, hooks, house, show
 from hub.cli.failures import CannotGoOn, WrongUsage, say
 from hub.cli.house import House
 from hub.cli.record import recorded
-from hub.connections import Check, ConnectionProblem
+from hub.connections import Check, ConnectionProblem, consents
+from hub.connections.tokens import Keeper
 from hub.models import Connection, Task
+from hub.sync import contact
+from hub.vault import VaultError
 
 app = typer.Typer(help="Accounts at the tools.", no_args_is_help=True)
 app.command("hooks")(hooks.hooks)
@@ -124,17 +127,14 @@ def check(name: Name, as_json: Json = False) -> None:
     """Ask the tool who the token is and what it reaches, now."""
     with house.opened() as hub:
         with hub.database.reading() as session:
-            account = connections.opened(connections.by_name(session, name), hub.vault)
+            connection_id = connections.by_name(session, name).id
         try:
-            found = connections.look(account, hub.settings, house.now)
+            found = contact.look(contact.Contact(hub.database, hub.vault, hub.settings, house.now), connection_id)
         except AuthFailed as error:
-            problem = f"{name}: the credential was refused ({error}); give it a new one: hub connection rotate {name}"
-            with hub.database.writing() as session:
-                connections.break_off(session, connections.by_name(session, name), problem, house.now())
-            raise CannotGoOn(problem) from error
-        with hub.database.writing() as session:
+            with hub.database.reading() as session:
+                raise CannotGoOn(connections.by_name(session, name).last_error or str(error)) from error
+        with hub.database.reading() as session:
             connection = connections.by_name(session, name)
-            connections.accept(session, connection, found, house.now())
     _report(connection, found, as_json=as_json)
 
 
@@ -169,14 +169,14 @@ def rotate(name: Name, token_stdin: Stdin = False, token_env: Variable = None, a
     with house.opened() as hub:
         with hub.database.reading() as session:
             connection = connections.by_name(session, name)
-            bound_to = connections.secret_of(connection.id)
         token = read_token(token_stdin, token_env)
-        connection.secret = hub.vault.seal(token, bound_to=bound_to)
+        connections.give_token(connection, hub.vault, token)
         found = connections.look(connections.opened(connection, hub.vault), hub.settings, house.now)
         with hub.database.writing() as session:
             kept = connections.by_name(session, name)
             connections.accept(session, kept, found, house.now())
-            kept.secret, kept.next_sync_at, kept.hooks_checked_at = connection.secret, None, None
+            kept.secret, kept.auth_kind = connection.secret, connection.auth_kind
+            kept.next_sync_at = kept.hooks_checked_at = None
     _report(kept, found, as_json=as_json)
     say("hub: the new token is stored; the old one is forgotten")
 
@@ -228,11 +228,22 @@ def remove(
         with hub.database.writing() as session:
             connection = connections.by_name(session, name)
             _refuse_busy(connection, house.now())
+            account = _account(hub, connection)
             if purge:
                 connections.purge(session, connection)
             else:
                 connections.detach(connection, house.now())
+        if account is not None and (left := consents.revoke(Keeper(hub.database, hub.vault, hub.settings, house.now), account)):
+            say(f"hub: {name}: {left}")
     say(f"hub: {name} is removed" + (f" with its {tasks} tasks" if purge else f"; its {tasks} tasks are kept (--purge would delete them)"))
+
+
+def _account(hub: House, connection: Connection) -> connections.Opened | None:
+    """What is to be given back to the tool; None where nothing can be opened."""
+    try:
+        return connections.opened(connection, hub.vault)
+    except (ConnectionProblem, VaultError):
+        return None
 
 
 def _refuse_busy(connection: Connection, now: datetime) -> None:
@@ -248,13 +259,20 @@ def _report(connection: Connection, check: Check, *, as_json: bool) -> None:
     account = {"id": check.user_external_id, "name": check.user_name, "email": check.user_email}
     if as_json:
         found = {"connection": connection.name, "tool": connection.tool, "user": account, "workspaces": reached}
-        show.json(found | {"plan": check.plan, "limits": dict(check.limits), "missing": list(check.missing)})
+        lasts = (connection.checked or {}).get("lasts")
+        show.json(found | {"plan": check.plan, "limits": dict(check.limits), "missing": list(check.missing), "lasts": lasts})
         return
     show.line(f"{connection.name} ({connection.tool}) at {connection.base_url}")
     who = " ".join(filter(None, (check.user_name, f"<{check.user_email}>" if check.user_email else None))) or check.user_external_id
     limits = ", ".join(f"{name}: {value}" for name, value in check.limits.items())
     show.facts(
-        {"signed in as": who, "workspaces": ", ".join(f"{each['name']} ({each['id']})" for each in reached), "plan": check.plan, "limits": limits}
+        {
+            "signed in as": who,
+            "workspaces": ", ".join(f"{each['name']} ({each['id']})" for each in reached),
+            "plan": check.plan,
+            "limits": limits,
+            "the credential holds": (connection.checked or {}).get("lasts"),
+        }
     )
     for each in check.missing:
         show.line(f"  missing: {each}")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from connectors.errors import ConnectorError
 from connectors.records import StatusCategory
-from hub import connections, migrate
+from hub import connections, migrate, sealed
 from hub.access import users
 from hub.cli import failures, house, show
 from hub.cli.house import House
@@ -33,7 +33,7 @@ from hub.models import (
     TaskProject,
     Team,
 )
-from hub.sync import incidents, pace
+from hub.sync import contact, incidents, pace
 from hub.vault import VaultError
 
 CADENCES = {"poll": "edits", "structure": "projects and moves", "full": "everything"}
@@ -96,6 +96,14 @@ def _key(hub: House) -> Finding:
         _ = hub.vault
     except VaultError as error:
         return Finding(ACT, "key", str(error))
+    with hub.database.reading() as session:
+        counts = sealed.count(session, hub.vault).values()
+    if unreadable := sum(each.unreadable for each in counts):
+        return Finding(
+            ACT, "key", f"{unreadable} stored secrets were sealed with a key that is not at hand: put it back into HUB_SECRET_KEYS", unreadable
+        )
+    if former := sum(each.former for each in counts):
+        return Finding(NOTE, "key", f"{former} stored secrets are still sealed with a former key: hub rotate-keys", former)
     return Finding(OK, "key", "the key that opens the stored tokens is at hand")
 
 
@@ -237,10 +245,10 @@ def _exists(table: Any, reference: Any) -> Any:
 def _reach(connection: Connection, hub: House) -> Finding:
     about = f"network {connection.name}"
     try:
-        found = connections.look(connections.opened(connection, hub.vault), hub.settings, house.now)
+        found = contact.asked(contact.Contact(hub.database, hub.vault, hub.settings, house.now), connection.id)
     except ConnectorError as error:
         return Finding(ACT, about, f"{connection.base_url}: {failures.connector(error)}")
-    except ConnectionProblem as error:
+    except (ConnectionProblem, VaultError) as error:
         return Finding(ACT, about, str(error))
     missing = f"; missing: {'; '.join(found.missing)}" if found.missing else ""
     return Finding(OK, about, f"{connection.base_url} answers; {len(found.workspaces)} workspaces{missing}")

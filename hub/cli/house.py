@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from hub import connections, log, migrate, settings
+from hub import log, migrate, sealed, settings
 from hub.cli.failures import say
 from hub.db import Database
 from hub.migrate import DatabaseProblem
 from hub.settings import Settings
-from hub.vault import Vault, open_vault
+from hub.vault import Vault
 
 
 def now() -> datetime:
@@ -23,7 +23,8 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class House:
-    """An opened hub with a current database. ``vault`` is opened by the commands that need secrets; raises VaultError where their key is missing."""
+    """An opened hub with a current database. ``vault`` is opened by the commands that need secrets; raises VaultError where their key is missing
+    or opens nothing that is stored."""
 
     settings: Settings
     database: Database
@@ -31,7 +32,7 @@ class House:
     @cached_property
     def vault(self) -> Vault:
         with self.database.reading() as session:
-            return open_vault(self.settings, sealed_rows=connections.holds_sealed(session))
+            return sealed.vault_of(session, self.settings)
 
 
 @contextmanager

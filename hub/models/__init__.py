@@ -1,7 +1,7 @@
 """Tables only. Importing this package registers all of them with ``hub.db.Base``."""
 
 from hub.models.access import AdminLink, ApiKey, Audit, LoginAttempt, PendingLogin, User, UserIdentity, UserSession
-from hub.models.connections import Connection
+from hub.models.connections import Connection, Consent
 from hub.models.delivery import Attempt, Endpoint, Parked, Replay
 from hub.models.events import Change, Counter, Event
 from hub.models.grants import SHARED, Grant
@@ -43,6 +43,7 @@ __all__ = [
     "Capacity",
     "Change",
     "Connection",
+    "Consent",
     "Container",
     "Counter",
     "Coverage",

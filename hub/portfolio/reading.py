@@ -28,7 +28,7 @@ RUN = (
 )
 NEWEST = Keyset((("queued_at", SyncRun.queued_at, datetime), ("id", SyncRun.id, UUID)), descending=True)
 BY_CONTAINER = Keyset((("container_id", Coverage.container_id, UUID),))
-CHECKED = ("user_name", "plan", "limits", "missing", "workspaces", "at")
+CHECKED = ("user_name", "plan", "limits", "missing", "workspaces", "lasts", "at")
 
 
 class RunState(StrEnum):

@@ -44,7 +44,7 @@ CALLS = (
     "delete_project",
     "rename_status",
 )
-SETS = ("revoked", "repeat_cursor", "partial_errors", "hold")
+SETS = ("revoked", "repeat_cursor", "partial_errors", "hold", "denied")
 
 
 def desk(world: World, knobs: Knobs, log: Log) -> Starlette:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 FaultKind = Literal["status", "html", "empty", "truncated", "not_json", "reset", "timeout"]
 
@@ -40,6 +40,10 @@ class Knobs:
     Shares from 0 to 1 of the calls: ``drop`` (lost, though the vendor takes them for delivered), ``double`` (arrive twice), ``shuffle`` (come late,
     behind others). ``hold``: tools whose calls lie here until they are taken off again. ``pace``: what a vendor's waits before a repeated call are
     multiplied by. ``app_secrets``: {tool: signing secret}: the token is an app's, so that monday's calls are signed.
+
+    OAuth: ``apps``: {tool: its registered app: client_id, client_secret, redirects, and Asana's mode or monday's flow} in place of the one that is
+    there. ``denied``: tools where the person says no. ``access_life``: {tool: seconds that an access token lives}. ``later``: seconds by which the
+    tools' clocks for codes and tokens have gone on.
     """
 
     latency: float = 0.0
@@ -60,4 +64,8 @@ class Knobs:
     hold: set[str] = field(default_factory=set)
     pace: float = 1.0
     app_secrets: dict[str, str] = field(default_factory=dict)
+    apps: dict[str, dict[str, Any]] = field(default_factory=dict)
+    denied: set[str] = field(default_factory=set)
+    access_life: dict[str, float] = field(default_factory=dict)
+    later: float = 0.0
     faults: list[Fault] = field(default_factory=list)

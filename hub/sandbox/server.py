@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import socket
 import threading
+import time
 from datetime import datetime
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ from typing import Self
 import orjson
 import uvicorn
 
+from hub.sandbox.consent import Office
 from hub.sandbox.control import desk
 from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
@@ -20,6 +22,8 @@ from hub.sandbox.world import TOOLS, Tool, World
 
 MOUNTS: dict[Tool, str] = {"asana": "/asana/api/1.0", "monday": "/monday/v2", "clickup": "/clickup/api"}
 CONTROL = "/_sandbox"
+DOORS: dict[str, Tool] = {"/asana/-": "asana", "/monday/oauth2": "monday", "/monday/oauth_ms": "monday"}
+"""Where a person grants access, as far as that is not below the API."""
 PATIENCE = 15.0
 
 
@@ -34,6 +38,8 @@ class Sandbox:
         self.courier = Courier(self.world, self.knobs)
         self._desk: App = desk(self.world, self.knobs, self.log)
         self._vendors: dict[Tool, Watched] = {}
+        self._doors: dict[Tool, Watched] = {}
+        self.offices = {tool: Office(self.world, self.knobs, tool, time.time) for tool in TOOLS}
         self._server: _Announcing | None = None
         self._thread: threading.Thread | None = None
         self.port = 0
@@ -48,6 +54,10 @@ class Sandbox:
                 inner = {**scope, "root_path": prefix, "path": path if path != prefix else prefix + "/"}
                 await (self.vendor(app) if app in TOOLS else self._desk)(inner, receive, send)
                 return
+        for prefix, tool in DOORS.items():
+            if scope["path"].startswith(prefix + "/"):
+                await self.door(tool)({**scope, "root_path": f"/{tool}"}, receive, send)
+                return
         await send({"type": "http.response.start", "status": 404, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": b"The sandbox serves " + ", ".join(prefix for prefix, _ in self._mounts()).encode()})
 
@@ -61,9 +71,17 @@ class Sandbox:
         if tool not in self._vendors:
             package = importlib.import_module(f"hub.sandbox.{tool}")
             error_body = getattr(package, "error_body", _plain_error)
-            app = package.app(self.world, self.knobs, courier=self.courier)
+            app = package.app(self.world, self.knobs, courier=self.courier, office=self.offices[tool])
             self._vendors[tool] = Watched(tool, app, self.world, self.knobs, self.log, error_body)
         return self._vendors[tool]
+
+    def door(self, tool: Tool) -> App:
+        """Where people grant access to ``tool``, built once."""
+        if tool not in self._doors:
+            package = importlib.import_module(f"hub.sandbox.{tool}")
+            app = package.door(self.world, self.knobs, self.offices[tool])
+            self._doors[tool] = Watched(tool, app, self.world, self.knobs, self.log, package.error_body)
+        return self._doors[tool]
 
     def warm(self) -> None:
         """Builds all three vendors now, so that the first request is not the slow one."""

@@ -17,7 +17,8 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from connectors import base, registry
+from connectors import calls as theirs
+from connectors import registry
 from hub.connections import signing_secret_of
 from hub.models import Connection, Hook
 from hub.sync import inbox
@@ -38,7 +39,7 @@ class Door:
     connection_id: UUID
     tool: str
     key: str
-    hook: base.Hook
+    hook: theirs.Hook
     open: bool
     reads: bool
     signing_secret: str | None = field(default=None, repr=False)
@@ -93,7 +94,7 @@ def find(session: Session, vault: Vault, connection: str, token: str, now: datet
         connection_id=account.id,
         tool=account.tool,
         key=hook.key,
-        hook=base.Hook(
+        hook=theirs.Hook(
             key=hook.key,
             args=hook.args,
             external_id=hook.external_id,
@@ -108,10 +109,10 @@ def find(session: Session, vault: Vault, connection: str, token: str, now: datet
 
 def judge(door: Door, headers: Mapping[str, str], body: bytes, url: str, now: datetime) -> Verdict:
     """Asks the connector, which verifies the raw bytes. ``headers`` in lower case; ``url``: what the vendor was given. Raises UnknownTool."""
-    call = base.Call(headers, body, url)
+    call = theirs.Call(headers, body, url)
     try:
         received = _received(door, call, now)
-    except base.Forged as error:
+    except theirs.Forged as error:
         return Verdict(door, error.status, reason=str(error))
     if received.secret is not None and not door.open:
         return Verdict(door, 403, reason="a handshake that nobody asked for")
@@ -127,13 +128,13 @@ def judge(door: Door, headers: Mapping[str, str], body: bytes, url: str, now: da
     )
 
 
-def _received(door: Door, call: base.Call, now: datetime) -> base.Received:
+def _received(door: Door, call: theirs.Call, now: datetime) -> theirs.Received:
     """While a registration is open two kinds of calls are genuine: those signed with the secret that is there already, and a handshake, which a
     connector takes only for a webhook that has neither id nor secret."""
     kind = registry.connector_class(door.tool)
     try:
         return kind.receive(call, door.hook, signing_secret=door.signing_secret, now=now)
-    except base.Forged:
+    except theirs.Forged:
         if not door.open or door.hook.secret is None:
             raise
         return kind.receive(call, replace(door.hook, external_id=None, secret=None), signing_secret=door.signing_secret, now=now)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,23 +14,18 @@ from connectors.base import Check, Connector
 from connectors.errors import AuthFailed, ConnectorError
 from connectors.http import build_client
 from connectors.records import Container, Project
+from hub import connections
 from hub.connections import ConnectionProblem, accept, break_off, opened
-from hub.db import Database
+from hub.connections.tokens import Keeper, stored, without
 from hub.models import Connection
-from hub.settings import Settings
-from hub.vault import Vault, VaultError
+from hub.vault import VaultError
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(Keeper):
     """What a contact needs."""
-
-    database: Database
-    vault: Vault
-    settings: Settings
-    now: Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +44,32 @@ def tools() -> tuple[str, ...]:
 def check(contact: Contact, connection_id: UUID) -> Checked:
     """Asks the tool who the credential is and keeps the answer; a refused credential makes the connection ``broken``."""
     try:
-        found = _ask(contact, connection_id, lambda connector: connector.check())
-        with contact.database.writing() as session:
-            accept(session, session.get_one(Connection, connection_id), found, contact.now())
+        return Checked(look(contact, connection_id), None)
     except AuthFailed as error:
-        with contact.database.writing() as session:
-            connection = session.get_one(Connection, connection_id)
-            problem = f"the credential was refused ({error}); give it a new one: hub connection rotate {connection.name}"
-            break_off(session, connection, f"{connection.name}: {problem}", contact.now())
-        return Checked(None, problem)
+        with contact.database.reading() as session:
+            return Checked(None, _problem(session.get_one(Connection, connection_id), error))
     except (ConnectorError, ConnectionProblem, VaultError) as error:
         return Checked(None, str(error))
-    return Checked(found, None)
+
+
+def look(contact: Contact, connection_id: UUID) -> Check:
+    """As ``check``, for those who word errors themselves: raises ConnectorError, ConnectionProblem or VaultError."""
+    found = asked(contact, connection_id)
+    with contact.database.writing() as session:
+        connection = session.get_one(Connection, connection_id)
+        tokens = stored(connection, contact.vault)
+        found = without(tokens, found)
+        accept(session, connection, found, contact.now(), tokens)
+    return found
+
+
+def asked(contact: Contact, connection_id: UUID) -> Check:
+    """Who the tool says the credential is; keeps nothing but that it was refused. Raises ConnectorError, ConnectionProblem or VaultError."""
+    return _ask(contact, connection_id, lambda connector: connector.check())
 
 
 def discover(contact: Contact, connection_id: UUID) -> list[Container | Project]:
-    """The tool's container tree as it is now. Raises ConnectorError, ConnectionProblem or VaultError."""
+    """The tool's container tree as it is now; a refused credential makes the connection ``broken``. Raises as ``asked`` does."""
 
     async def tree(connector: Connector) -> Sequence[Any]:
         return [connector.map(item) for item in await connector.discover()]
@@ -80,8 +84,24 @@ def _ask(contact: Contact, connection_id: UUID, question: Callable[[Connector], 
     async def ask() -> T:
         client = build_client(proxy=contact.settings.proxy, ca_bundle=contact.settings.ca_bundle)
         try:
-            return await question(account.connect(client, contact.now))
+            return await question(account.connect(client, contact.now, contact))
         finally:
             await client.aclose()
 
-    return anyio.run(ask)
+    try:
+        return anyio.run(ask)
+    except AuthFailed as error:
+        refused(contact, connection_id, error)
+        raise
+
+
+def refused(contact: Contact, connection_id: UUID, error: AuthFailed, *, paused_too: bool = True) -> None:
+    """One failed call is enough: the connection is broken until a person has mended it, and that is told. ``paused_too``: also one that is paused."""
+    with contact.database.writing() as session:
+        connection = session.get_one(Connection, connection_id)
+        if connection.state in ("active", "broken") or (paused_too and connection.state == "paused"):
+            break_off(session, connection, f"{connection.name}: {_problem(connection, error)}", contact.now())
+
+
+def _problem(connection: Connection, error: AuthFailed) -> str:
+    return f"the credential was refused ({error}); {connections.way_out(connection.name, connection.auth_kind)}"

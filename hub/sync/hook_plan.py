@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from connectors.base import Hook
+from connectors.calls import Hook
 from hub import models
 from hub.sync.calls import ACTIVE, OPENING, PATH, door_of, prefix
 

@@ -22,7 +22,8 @@ from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from connectors.base import Connector, Hook, Known
+from connectors.base import Connector, Known
+from connectors.calls import Hook
 from connectors.errors import AuthFailed, ConnectorError, RateLimited
 from connectors.http import Client, build_client
 from hub import log, models
@@ -30,7 +31,7 @@ from hub.connections import ConnectionProblem, Opened, opened
 from hub.models import Connection
 from hub.sync import inbox, marks, runs
 from hub.sync.calls import ACTIVE, LOST, OPENING, SUSPENDED, new_address, secret_of
-from hub.sync.contact import Contact
+from hub.sync.contact import Contact, refused
 from hub.sync.hook_plan import Action, Deed, Situation, plan
 from hub.sync.reader import first
 from hub.vault import VaultError
@@ -88,6 +89,9 @@ def upkeep(
             return report
         account = opened(connection, contact.vault)
         anyio.run(partial(_with_client, contact, account, client, lambda mending: mending.all(report, watch, trusted=trusted)))
+    except AuthFailed as error:
+        refused(contact, connection_id, error, paused_too=False)
+        note(report, error)
     except (ConnectorError, ConnectionProblem, VaultError) as error:
         note(report, error)
     return report
@@ -113,7 +117,7 @@ def withdraw(contact: Contact, connection_id: UUID, *, client: Client | None = N
 async def _with_client(contact: Contact, account: Opened, given: Client | None, act: Callable[[_Mending], Awaitable[None]]) -> None:
     client = given or build_client(proxy=contact.settings.proxy, ca_bundle=contact.settings.ca_bundle)
     try:
-        await act(_Mending(contact, account, account.connect(client, contact.now)))
+        await act(_Mending(contact, account, account.connect(client, contact.now, contact)))
     finally:
         if given is None:
             await client.aclose()
@@ -211,6 +215,8 @@ class _Mending:
         except (ConnectorError, VaultError) as error:
             self.stopped = self.stopped or isinstance(error, AuthFailed | RateLimited | VaultError)
             note(self.report, error)
+            if isinstance(error, AuthFailed):
+                await run_sync(partial(refused, self.contact, self.account.id, error, paused_too=False))
 
     async def _act(self, action: Action) -> None:
         if action.deed is Deed.REMOVE:

@@ -1,4 +1,4 @@
-"""Forgets runs and passes that nobody needs any more: polls leave hundreds of them a day."""
+"""Forgets runs and passes (and ways to a tool that nobody came back from) that nobody needs any more: polls leave hundreds of them a day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Delete, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from hub.models import SyncPass, SyncRun
+from hub.models import Consent, SyncPass, SyncRun
 from hub.sync.runs import FINAL, POLL, TOUCH
 from hub.sync.store import OPEN
 
@@ -29,7 +29,8 @@ def prune(session: Session, now: datetime, keep: timedelta) -> int:
     old_pass = or_(SyncPass.started_at < before, and_(SyncPass.kind.in_((TOUCH, POLL)), SyncPass.started_at < idle_before))
     newest = select(func.max(SyncPass.number)).where(SyncPass.state == "complete").group_by(SyncPass.connection_id, SyncPass.kind)
     old_passes = delete(SyncPass).where(SyncPass.state != OPEN, old_pass, SyncPass.number.not_in(newest))
-    return sum(_gone(session, each) for each in (old_runs, old_passes))
+    spent = delete(Consent).where(Consent.expires_at < now)  # people who never came back
+    return sum(_gone(session, each) for each in (old_runs, old_passes, spent))
 
 
 def _gone(session: Session, statement: Delete) -> int:

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from connectors import registry
-from connectors.base import Roles
-from connectors.base import RoleTable as RoleTable
+from connectors.columns import Roles
+from connectors.columns import RoleTable as RoleTable
 from hub import connections
 from hub.models import Connection, Project, Raw
 from hub.settings import Settings

@@ -23,7 +23,8 @@ from connectors.errors import AuthFailed, BadResponse, ConnectorError, NotFound,
 from connectors.http import Client
 from connectors.records import Ref
 from hub import log
-from hub.connections import ConnectionProblem, Opened, accept, adopt, opened
+from hub.connections import ConnectionProblem, Opened, accept, adopt, opened, way_out
+from hub.connections.tokens import Keeper
 from hub.db import Database
 from hub.events import position
 from hub.models import Connection, SyncPass, SyncRun
@@ -102,7 +103,7 @@ class Work:
                 return outcome
             try:
                 account = opened(connection, tools.vault)
-                connector = account.connect(client, tools.now)
+                connector = account.connect(client, tools.now, Keeper(tools.database, tools.vault, tools.settings, tools.now))
             except (VaultError, ConnectionProblem, ConnectorError, ValueError) as error:
                 outcome = Outcome(state="failed", errors=[f"{connection.name}: {error}"], broken=isinstance(error, AuthFailed))
                 runs.end(session, run_id, outcome, {}, tools.now(), tools.now() + RETRY_AFTER)
@@ -144,7 +145,7 @@ class Work:
         def keep() -> None:
             with self.tools.database.writing() as session:
                 connection = session.get_one(Connection, self.opened.id)
-                accept(session, connection, check, self.tools.now())
+                accept(session, connection, check, self.tools.now(), self.opened.tokens)
                 adopt(session, connection)
 
         await run_sync(keep)
@@ -343,7 +344,7 @@ class Work:
         name = self.opened.name
         if isinstance(error, AuthFailed):
             self.outcome.broken = True
-            self.outcome.worsen("failed", f"{name}: the credential was refused ({error}); give it a new one: hub connection rotate {name}")
+            self.outcome.worsen("failed", f"{name}: the credential was refused ({error}); {way_out(name, self.opened.credential.kind)}")
         elif isinstance(error, RateLimited):
             self.outcome.next_sync_at = self.tools.now() + timedelta(seconds=error.retry_after)
             self.outcome.worsen("deferred", f"{name}: the tool's limit is used up; goes on at {self.outcome.next_sync_at:%Y-%m-%d %H:%M:%S} UTC")
@@ -359,10 +360,9 @@ class Work:
             "unchanged": self._unchanged(),
             "requests": self.connector.http.requests,
         }
-        if self.lost:
-            with tools.database.writing() as session:
-                return runs.give_up(session, self.run_id, self.outcome, tools.now())
         with tools.database.writing() as session:
+            if self.lost:
+                return runs.give_up(session, self.run_id, self.outcome, tools.now())
             changed = any(counts[name] for name in ("created", "updated", "deleted"))
             pause = pace.pause(session, session.get_one(Connection, self.opened.id), tools.now(), tools.settings, changed=changed)
             if self.outcome.state == "failed" or (self.this is not None and store.is_open(session, self.this.id)):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy import func, select
 
 from hub.access.keys import Role
+from hub.connections import consents
 from hub.models import Connection, Incident, Project, Task
 from hub.portfolio import reading
 from hub.portfolio.reach import reach
@@ -54,7 +55,14 @@ def connection(view: View) -> Response:
     }
     pace_told = pace.told(view.session, row, view.day.now, view.desk.settings)
     return view.page(
-        "connection.html", connection=mine, runs=newest, busy=busy, counted=counted, pace=pace_told, has_roles=roles.of_tool(row.tool) is not None
+        "connection.html",
+        connection=mine,
+        runs=newest,
+        busy=busy,
+        counted=counted,
+        pace=pace_told,
+        grants=row.tool in consents.offered(view.desk.settings),
+        has_roles=roles.of_tool(row.tool) is not None,
     )
 
 
@@ -124,7 +132,11 @@ def _set(act: Act, state: str) -> str:
         if found is None or found.state == "detached":
             raise nothing("connection")
         if found.state == "broken":
-            raise Wrong(409, "The connection is broken", f"{found.last_error}. Give it a new token: hub connection rotate {found.name}")
+            raise Wrong(
+                409,
+                "The connection is broken",
+                f"{found.last_error}. Connect it again on its page, or give it a new token: hub connection rotate {found.name}",
+            )
         found.state = state
         if state == "active":
             found.next_sync_at = found.hooks_checked_at = None

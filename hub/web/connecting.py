@@ -12,7 +12,7 @@ from connectors.errors import ConnectorError
 from connectors.records import Project
 from hub import connections
 from hub.access.keys import Role
-from hub.connections import ConnectionProblem
+from hub.connections import ConnectionProblem, consents
 from hub.models import Connection
 from hub.sync import contact, runs
 from hub.vault import VaultError
@@ -30,7 +30,7 @@ def routes(made: APIRouter, desk: Desk) -> None:
 
 
 def new(view: View) -> Response:
-    return view.page("connect.html", choices=connections.tools())
+    return view.page("connect.html", choices=connections.tools(), granting=consents.offered(view.desk.settings))
 
 
 def add(act: Act) -> str:

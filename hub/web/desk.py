@@ -110,8 +110,9 @@ class Desk:
         frame = {"menu": PAGES, "admin_menu": _admin_menu(request), "path": path, "words": words, **login.given(request)}
         return HTMLResponse(self.templates.get_template(template).render(**frame, **values), status)
 
-    def error(self, request: Request, wrong: Wrong) -> Response:
-        return self.render("error.html", request, status=wrong.status, wrong=wrong)
+    def error(self, request: Request, wrong: Wrong, *, begin: str | None = None) -> Response:
+        """``begin``: where to begin again, if not at this very page."""
+        return self.render("error.html", request, status=wrong.status, wrong=wrong, begin=begin or request.url.path)
 
 
 def _admin_menu(request: Request) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from hub.web import (
     admin,
     changes,
     connecting,
+    consenting,
     endpoints,
     entrants,
     milestones,
@@ -53,6 +54,6 @@ def router(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now
     made = APIRouter(include_in_schema=False)
     desk = Desk(settings, database, vault, jobs, now, environment())
     reading = (portfolio, projects, tasks, timeline, milestones, workload, changes)
-    for page in (*reading, connecting, admin, statuses, persons, endpoints, entrants, records, roles):
+    for page in (*reading, connecting, consenting, admin, statuses, persons, endpoints, entrants, records, roles):
         page.routes(made, desk)
     return made

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hub.access.keys import Role
-from hub.settings import ROLES, Settings, SettingsError, load
+from hub.settings import ROLES, OAuthApp, Settings, SettingsError, load
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -125,3 +125,28 @@ def test_groups_whose_names_hold_commas_are_divided_by_semicolons() -> None:
 
 def test_the_roles_that_settings_know_are_the_roles() -> None:
     assert set(ROLES) == {role.value for role in Role}
+
+
+def test_where_the_hub_is_registered_is_read_for_any_tool(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("s3cret\n")
+    given = {
+        "HUB_OAUTH_TOOL_CLIENT_ID": "id",
+        "HUB_OAUTH_TOOL_CLIENT_SECRET_FILE": str(tmp_path / "secret"),
+        "HUB_OAUTH_MY_OTHER_CLIENT_ID": "id2",
+        "HUB_OAUTH_MY_OTHER_CLIENT_SECRET": "s2",
+        "HUB_OAUTH_MY_OTHER_FLOW": "legacy",
+        "HUB_OAUTH_MY_OTHER_BASE_URL": "http://127.0.0.1:9/v2",
+    }
+    assert load(given).oauth == {
+        "tool": OAuthApp("id", "s3cret"),
+        "my_other": OAuthApp("id2", "s2", "legacy", "http://127.0.0.1:9/v2"),
+    }
+    assert load({}).oauth == {}
+    assert "s3cret" not in repr(load(given))
+
+
+@pytest.mark.parametrize("half", ["CLIENT_ID", "CLIENT_SECRET"])
+def test_half_a_registration_is_refused(half: str) -> None:
+    with pytest.raises(SettingsError, match="HUB_OAUTH_TOOL_CLIENT_") as problem:
+        load({f"HUB_OAUTH_TOOL_{half}": "word"})
+    assert half not in str(problem.value).partition(" ")[0]

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from graphql import build_schema, parse, validate
 
-from connectors.base import Call, Forged, Hook
+from connectors.calls import Call, Forged, Hook
 from connectors.monday import MondayConnector, documents
 from connectors.monday.webhooks import EVENTS, SUBITEM_EVENTS
 from hub.sandbox import seed

@@ -13,7 +13,8 @@ from uuid import UUID
 import orjson
 from sqlalchemy.orm import Session
 
-from connectors.base import Call, Capabilities, Forged, Hook, Json, Known, Received, Scope
+from connectors.base import Capabilities, Json, Known, Scope
+from connectors.calls import Call, Forged, Hook, Received
 from connectors.errors import BadResponse, ConnectorError
 from connectors.http import Http
 from hub.sync import inbox

@@ -16,19 +16,24 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hub.sandbox.asana.errors import error_body
+from hub.sandbox.asana.oauth import door
 from hub.sandbox.asana.site import Asked, Site
+from hub.sandbox.consent import Office
 from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
 
-__all__ = ["app", "error_body"]
+__all__ = ["app", "door", "error_body"]
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 
 
-def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.monotonic, courier: Courier | None = None) -> Starlette:
+def app(
+    world: World, knobs: Knobs, clock: Callable[[], float] = time.monotonic, courier: Courier | None = None, office: Office | None = None
+) -> Starlette:
     """The pretend Asana as an ASGI app, paths relative to ``/api/1.0``; ``clock`` counts seconds for limits and for the life of tokens. Without a
-    ``courier`` no target can be reached, so that no webhook can be made."""
-    site = Site(world, knobs, clock, courier)
+    ``courier`` no target can be reached, so that no webhook can be made; without an
+    ``office`` only the personal token is known."""
+    site = Site(world, knobs, clock, courier, office)
 
     async def endpoint(request: Request) -> Response:
         query: dict[str, str] = {}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from hmac import compare_digest
 
 from hub.sandbox.asana.errors import Refusal
+from hub.sandbox.consent import Office
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
 
@@ -39,8 +40,8 @@ class Window:
 class Gate:
     """Admits a call or refuses it with 401 or 429; ``clock`` counts seconds and never goes back."""
 
-    def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float]) -> None:
-        self._world, self._knobs, self._clock = world, knobs, clock
+    def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float], office: Office | None = None) -> None:
+        self._world, self._knobs, self._clock, self._office = world, knobs, clock, office
         self._calls, self._searches = Window(), Window()
         self._under_way: deque[float] = deque()
         self._spent, self._counted = 0.0, clock()
@@ -49,6 +50,7 @@ class Gate:
         """Only ``Authorization: Bearer <token>``; raises 401."""
         scheme, _, token = headers.get("authorization", "").partition(" ")
         known = compare_digest(token.strip().encode(), self._world.tokens["asana"].encode())
+        known = known or (self._office is not None and self._office.accepts(token.strip()))
         if scheme.lower() != "bearer" or not known or "asana" in self._knobs.revoked:
             raise Refusal(401)
 

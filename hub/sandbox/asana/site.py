@@ -18,6 +18,7 @@ from hub.sandbox.asana.paging import Pager, Token
 from hub.sandbox.asana.routes import COMMON, Router
 from hub.sandbox.asana.view import View
 from hub.sandbox.asana.webhooks import Hooks
+from hub.sandbox.consent import Office
 from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
@@ -51,10 +52,10 @@ class Answer:
 class Site:
     """The whole pretend Asana, over one world. Not safe to share between threads."""
 
-    def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float], courier: Courier | None = None) -> None:
+    def __init__(self, world: World, knobs: Knobs, clock: Callable[[], float], courier: Courier | None = None, office: Office | None = None) -> None:
         self.view = View(world, knobs)
         self.view.refresh()
-        self.gate = Gate(world, knobs, clock)
+        self.gate = Gate(world, knobs, clock, office)
         self.tokens = Token(f"asana/{world.seed}", clock)
         self.pager = Pager(knobs, self.tokens)
         self.compiler = Compiler(all_kinds(self.view))

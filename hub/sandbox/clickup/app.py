@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hub.sandbox.clickup import containers, errors, fields, people, stays, tasks
+from hub.sandbox.clickup import containers, errors, fields, oauth, people, stays, tasks
 from hub.sandbox.clickup.gate import Gate
 from hub.sandbox.clickup.search import Search, is_true
 from hub.sandbox.clickup.shelf import Row, Shelf, Shelves
 from hub.sandbox.clickup.webhooks import Webhooks
+from hub.sandbox.consent import Office
 from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.world import World
@@ -29,15 +30,18 @@ Writing = Callable[[Request, dict[str, Any]], Answer]
 KIND = {"team": "workspace", "space": "space", "folder": "folder", "list": "list"}
 
 
-def app(world: World, knobs: Knobs, clock: Callable[[], float] = time.time, courier: Courier | None = None) -> Starlette:
+def app(
+    world: World, knobs: Knobs, clock: Callable[[], float] = time.time, courier: Courier | None = None, office: Office | None = None
+) -> Starlette:
     """A Starlette app that serves ``/v2/...``. ``clock`` gives Unix seconds for the rate window; without a ``courier`` no webhook is ever called."""
-    return serve(ClickUp(world, knobs, courier), world, knobs, clock)
+    return serve(ClickUp(world, knobs, courier), world, knobs, clock, office)
 
 
-def serve(vendor: ClickUp, world: World, knobs: Knobs, clock: Callable[[], float]) -> Starlette:
+def serve(vendor: ClickUp, world: World, knobs: Knobs, clock: Callable[[], float], office: Office | None = None) -> Starlette:
     """The routes of a vendor that the caller keeps hold of."""
-    gate = Gate(world, knobs, clock)
-    routes = [Route(f"/v2{path}", _reading(gate, answer), methods=["GET"]) for path, answer in vendor.routes().items()]
+    gate = Gate(world, knobs, clock, office)
+    routes = [] if office is None else oauth.routes(office)
+    routes += [Route(f"/v2{path}", _reading(gate, answer), methods=["GET"]) for path, answer in vendor.routes().items()]
     routes += [Route(f"/v2{path}", _writing(gate, answer), methods=[method]) for (method, path), answer in vendor.writes().items()]
     return Starlette(routes=routes, exception_handlers={404: _no_route, 405: _no_route})
 

@@ -14,17 +14,21 @@ from collections.abc import Callable
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from hub.sandbox.consent import Office
 from hub.sandbox.courier import Courier
 from hub.sandbox.knobs import Knobs
 from hub.sandbox.monday.door import Door
 from hub.sandbox.monday.errors import error_body
+from hub.sandbox.monday.oauth import door
 from hub.sandbox.world import World
 
-__all__ = ["app", "error_body"]
+__all__ = ["app", "door", "error_body"]
 
 
-def app(world: World, knobs: Knobs, *, clock: Callable[[], float] = time.time, courier: Courier | None = None) -> Starlette:
+def app(
+    world: World, knobs: Knobs, *, clock: Callable[[], float] = time.time, courier: Courier | None = None, office: Office | None = None
+) -> Starlette:
     """The pretend server over ``world``, to be mounted where the API's base URL points. ``clock`` (Unix seconds) drives limits and cursors.
     Without a ``courier`` nobody can be called, so that no webhook can be made."""
-    door = Door(world, knobs, clock, courier)
-    return Starlette(routes=[Route("/", door.serve, methods=["POST"])])
+    served = Door(world, knobs, clock, courier, office)
+    return Starlette(routes=[Route("/", served.serve, methods=["POST"])])

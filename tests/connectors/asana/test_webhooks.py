@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from connectors.asana import AsanaConnector
 from connectors.asana.webhooks import ACTIONS, LONGEST, MOST
-from connectors.base import Call, Forged, Hook, Known, Received, Scope
+from connectors.base import Known, Scope
+from connectors.calls import Call, Forged, Hook, Received
 from connectors.errors import Refused
 from connectors.readonly import WriteRefused
 from hub.sandbox.courier import Parcel, Reply

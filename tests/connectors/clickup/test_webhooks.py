@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.base import Call, Forged, Hook, Received, Scope
+from connectors.base import Scope
+from connectors.calls import Call, Forged, Hook, Received
 from connectors.clickup import ClickUpConnector
 from connectors.errors import AuthFailed, BadResponse
 from connectors.http import WriteRefused

@@ -11,7 +11,8 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from connectors.base import Call, Forged, Hook, Known, Scope
+from connectors.base import Known, Scope
+from connectors.calls import Call, Forged, Hook
 from connectors.errors import BadResponse, Transient
 from connectors.http import WriteRefused
 from connectors.monday import MondayConnector

@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import select
 
-from connectors.base import Hook as Theirs
+from connectors.calls import Hook as Theirs
 from connectors.errors import AuthFailed, RateLimited, Refused
 from hub import models
 from hub.jobs.clock import HOOKS_EVERY, TICK, Clock

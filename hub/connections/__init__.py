@@ -1,4 +1,5 @@
-"""A configured account at a vendor: add, check, change, open. The only room that opens a connection's secret.
+"""A configured account at a vendor: add, check, change, open. The only room that opens a connection's secret. ``tokens``: access that does not
+last, ``consents``: how a person grants it.
 
 The realm, the namespace of all ids, is fixed at the first check: tool, base URL and, where a tool has it, the account. A workspace that another
 connection already covers is refused by name, because the same task would be counted twice.
@@ -7,13 +8,13 @@ connection already covers is refused by name, because the same task would be cou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 import anyio
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from connectors import registry
@@ -21,6 +22,7 @@ from connectors.base import Check as Check
 from connectors.base import Connector, Credential, Scope
 from connectors.http import Client, build_client, check_base_url
 from hub import events, models
+from hub.connections.tokens import OAUTH, Keeper, Renewing, Tokens, keep, lasts, stored, without
 from hub.events import Draft, EventType
 from hub.models import Connection
 from hub.settings import Settings
@@ -42,6 +44,7 @@ HEARSAY = (models.Hook, models.Inbound, models.Mark, models.Incident)
 """Of no use to another connection: the address of a webhook names its own, and where feeds stand depends on what it was told to read."""
 BOOKKEEPING = (models.SyncRun, models.Missing, models.Coverage, models.Change, models.Event)
 
+PERSONAL = "personal_token"
 ROOT = UUID("6f1c8f0e-3c1b-5d0c-9a0e-0d7a5c2b9e11")
 """The namespace of realms; arbitrary, fixed for ever."""
 
@@ -66,14 +69,14 @@ class Opened:
     realm: UUID | None
     scope: Scope
     options: dict[str, Any]
+    tokens: Tokens | None = field(default=None, repr=False)
 
-    def connect(self, client: Client, now: Any) -> Connector:
-        return registry.build(self.tool, self.credential, base_url=self.base_url, options=self.options, client=client, now=now)
-
-
-def holds_sealed(session: Session) -> bool:
-    """Whether anything is stored that only the vault's key opens: then a lost key must never be replaced by a new one."""
-    return bool(session.scalar(select(exists().where(Connection.secret.is_not(None)) | exists().where(models.Endpoint.id.is_not(None)))))
+    def connect(self, client: Client, now: Any, keeper: Keeper | None = None) -> Connector:
+        """A live connector. ``keeper``: where renewed tokens are kept; without one the token at hand is all there is."""
+        renewal = None
+        if self.tokens is not None and keeper is not None:
+            renewal = Renewing(keeper, self.id, self.tool, self.base_url, self.tokens, client)
+        return registry.build(self.tool, self.credential, base_url=self.base_url, options=self.options, client=client, now=now, renewal=renewal)
 
 
 def tools() -> tuple[str, ...]:
@@ -90,12 +93,12 @@ def address_of(tool: str, base_url: str | None) -> str:
 
 
 def look(account: Opened, settings: Settings, now: Any) -> Check:
-    """Asks the tool, on a loop of its own, who the credential is and what it reaches. Raises ConnectorError; stores nothing."""
+    """Asks the tool, on a loop of its own, who a credential is that is not stored yet, and what it reaches. Raises ConnectorError; stores nothing."""
 
     async def ask() -> Check:
         client = build_client(proxy=settings.proxy, ca_bundle=settings.ca_bundle)
         try:
-            return await account.connect(client, now).check()
+            return without(account.tokens, await account.connect(client, now).check())
         finally:
             await client.aclose()
 
@@ -133,25 +136,45 @@ def prepare(
     *,
     tool: str,
     name: str,
-    token: str,
+    token: str = "",
+    tokens: Tokens | None = None,
     base_url: str | None,
     workspaces: Sequence[str],
     excluded: Sequence[str],
     now: datetime,
 ) -> Connection:
-    """A new connection, not yet checked and not yet in the session. Raises ConnectionProblem."""
-    if not name.strip() or len(name) > 100:
-        raise ConnectionProblem("a connection needs a name of 1 to 100 characters: --name")
-    if not token.strip():
+    """A new connection, not yet checked and not yet in the session, with ``token``, or what a person granted. Raises ConnectionProblem."""
+    require_name(session, name)
+    if tokens is None and not token.strip():
         raise ConnectionProblem("no token given: pipe it in with --token-stdin or name a variable with --token-env")
-    if session.scalar(select(Connection.id).where(Connection.name == name)):
-        raise ConnectionProblem(f"there is a connection named {name!r} already: choose another name, or: hub connection rotate {name}")
     made = Connection(
         id=uuid4(), name=name, tool=tool, base_url=address_of(tool, base_url), created_at=now, state="active", auth_kind="personal_token", options={}
     )
     made.scope = {"workspaces": list(workspaces), "excluded": list(excluded)}
-    made.secret = vault.seal(token.strip(), bound_to=secret_of(made.id))
+    if tokens is None:
+        give_token(made, vault, token)
+    else:
+        keep(made, vault, tokens)
     return made
+
+
+def require_name(session: Session, name: str) -> None:
+    """Raises ConnectionProblem where a new connection cannot be called so."""
+    if not name.strip() or len(name) > 100:
+        raise ConnectionProblem("a connection needs a name of 1 to 100 characters: --name")
+    if session.scalar(select(Connection.id).where(Connection.name == name)):
+        raise ConnectionProblem(f"there is a connection named {name!r} already: choose another name, or: hub connection rotate {name}")
+
+
+def granted(consent: models.Consent, tokens: Tokens) -> Opened:
+    """The account behind tokens that are not stored yet."""
+    credential = Credential(token=tokens.access, kind=OAUTH)
+    return Opened(uuid4(), consent.name, consent.tool, consent.base_url, credential, None, Scope(), {}, tokens)
+
+
+def give_token(connection: Connection, vault: Vault, token: str) -> None:
+    """Puts a personal token in the place of whatever credential was there."""
+    connection.secret, connection.auth_kind = vault.seal(token.strip(), bound_to=secret_of(connection.id)), PERSONAL
 
 
 def secret_of(connection_id: UUID) -> str:
@@ -173,21 +196,27 @@ def opened(connection: Connection, vault: Vault) -> Opened:
     """Raises VaultError where the secret's key is not at hand."""
     if connection.secret is None:
         raise ConnectionProblem(f"{connection.name} has no credential: hub connection rotate {connection.name}")
+    tokens = stored(connection, vault)
+    if tokens is None:
+        credential = Credential(token=vault.open(connection.secret, bound_to=secret_of(connection.id)), kind=connection.auth_kind)
+    else:
+        credential = Credential(token=tokens.access, kind=OAUTH, budget=str(connection.id))
     return Opened(
         id=connection.id,
         name=connection.name,
         tool=connection.tool,
         base_url=connection.base_url,
-        credential=Credential(token=vault.open(connection.secret, bound_to=secret_of(connection.id)), kind=connection.auth_kind),
+        credential=credential,
         realm=connection.realm,
         scope=Scope(frozenset(connection.scope.get("workspaces", ())), frozenset(connection.scope.get("excluded", ()))),
         options=connection.options,
+        tokens=tokens,
     )
 
 
-def accept(session: Session, connection: Connection, check: Check, now: datetime) -> None:
-    """Keeps what a successful check found. Raises ConnectionProblem where the credential belongs to another
-    account, or reaches what another connection covers."""
+def accept(session: Session, connection: Connection, check: Check, now: datetime, tokens: Tokens | None = None) -> None:
+    """Keeps what a successful check found; ``tokens``: of the account that was checked. Raises ConnectionProblem where the credential belongs to
+    another account, or reaches what another connection covers."""
     realm = realm_of(connection.tool, connection.base_url, check.account)
     if connection.realm not in (None, realm):
         raise ConnectionProblem(f"this credential belongs to another account than {connection.name} was made with: add it as a connection of its own")
@@ -205,11 +234,18 @@ def accept(session: Session, connection: Connection, check: Check, now: datetime
                 f"{names} is already read by the connection {other.name!r}: choose other workspaces with --workspace, or remove that connection"
             )
     connection.realm = realm
-    connection.checked = asdict(check) | {"at": now.isoformat()}
+    connection.checked = asdict(check) | {"at": now.isoformat(), "lasts": lasts(tokens)}
     connection.last_error = None
     if connection.state == "broken":
         connection.state = "active"
         tell(session, connection, EventType.CONNECTION_RECOVERED, now)
+
+
+def way_out(name: str, kind: str) -> str:
+    """What a person does about a refused credential."""
+    if kind == OAUTH:
+        return f"connect it again on its page, or give it a token: hub connection rotate {name}"
+    return f"give it a new one: hub connection rotate {name}"
 
 
 def break_off(session: Session, connection: Connection, problem: str, now: datetime) -> None:
