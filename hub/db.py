@@ -4,8 +4,8 @@ reports, and faster on SQLite than the async drivers.
 Two session factories. ``reading()`` sees one snapshot and cannot write. ``writing()`` takes SQLite's write lock at once (BEGIN IMMEDIATE): with a
 plain BEGIN a read-then-write transaction may find its snapshot stale and lose its update.
 
-A writing transaction that touched a table which figures are made of leaves a new mark in ``written`` as its last act (``hub.models.views`` says why). A
-reading one sees the mark of its own snapshot, so what is kept under a mark is exactly what the snapshot would give.
+A writing transaction that touched a table which figures are made of leaves a new mark in ``written`` as its last act (``hub.models.views`` says why).
+A reading one sees the mark of its own snapshot, so what is kept under a mark is exactly what the snapshot would give.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def _leave_mark(session: Session) -> None:
 
 
 class Database:
-    """One database: two ways in. Safe to share between threads; sessions are not. ``kept``: what readers keep of it in memory (``portfolio.kept``)."""
+    """One database: two ways in. Safe to share between threads; sessions are not. ``kept``: what readers keep in memory (``portfolio.kept``)."""
 
     def __init__(self, url: str) -> None:
         self.url = url

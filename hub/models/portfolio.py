@@ -199,8 +199,8 @@ class Assignment(Base):
 
 
 class Dependency(Base):
-    """The successor waits for the predecessor. ``assumed``: the vendor does not say the type. origin: vendor, or hub (written by hand here, for no tool
-    knows another tool's tasks; the sync leaves it alone). Of those: ``author_id`` is the user of the hub (null: a key or the command line)."""
+    """The successor waits for the predecessor. ``assumed``: the vendor does not say the type. origin: vendor, or hub (written by hand here, for no
+    tool knows another tool's tasks; the sync leaves it alone). Of those: ``author_id`` is the user of the hub (null: a key or the command line)."""
 
     __tablename__ = "dependency"
 

@@ -68,8 +68,8 @@ def _week(week: date, finished: Sequence[float | None], known: bool) -> Shape:
 
 
 def _finished(session: Session, reached: Reach, day: Day, begins: Sequence[date], projects: Collection[UUID]) -> Select[Any]:
-    """(place of the week, days it took, null): a row for each finished task; one that is finished later today has that instant. The medians are taken of these rows, because the databases have no median in
-    common; everything else is theirs."""
+    """(place of the week, days it took, null): a row for each finished task; one that is finished later today has that instant. The medians are taken
+    of these rows, because the databases have no median in common; everything else is theirs."""
     entered = (
         select(
             Change.entity_id,
