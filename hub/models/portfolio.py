@@ -200,7 +200,7 @@ class Assignment(Base):
 
 class Dependency(Base):
     """The successor waits for the predecessor. ``assumed``: the vendor does not say the type. origin: vendor, or hub (written by hand here, for no
-    tool knows another tool's tasks; the sync leaves it alone). Of those: ``author_id`` is the user of the hub (null: a key or the command line)."""
+    tool knows another tool's tasks; the sync leaves it alone). Of those: ``author_id`` is the user or key of the hub."""
 
     __tablename__ = "dependency"
 
