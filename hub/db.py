@@ -146,8 +146,9 @@ def _touches_figures(head: str) -> bool:
     return table is None or not table.info.get(BESIDE_FIGURES, False)
 
 
-def _note_touched(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-    if _touches_figures(statement.lstrip()[:80]):
+def _note_touched(connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+    """A statement that changed no row leaves figures as they are; of one that returns its rows the number is not known yet."""
+    if _touches_figures(statement.lstrip()[:80]) and (cursor.rowcount != 0 or "RETURNING" in statement):
         connection.info[TOUCHED] = True
 
 
@@ -176,7 +177,7 @@ class Database:
         self._reading = sessionmaker(self._read_engine, expire_on_commit=False, info={KEPT: self.kept})
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
         event.listen(self.engine, "begin", _nothing_touched)
-        event.listen(self.engine, "before_cursor_execute", _note_touched)
+        event.listen(self.engine, "after_cursor_execute", _note_touched)
         event.listen(self._writing, "after_begin", _hold)
         event.listen(self._writing, "before_commit", _leave_mark)
 

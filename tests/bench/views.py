@@ -279,7 +279,7 @@ class Filled:
     def write(self) -> None:
         """Changes nothing, in a way that the hub must take for a change."""
         with self.database.writing() as session:
-            session.execute(text("UPDATE task SET archived = archived WHERE id IS NULL"))
+            session.execute(text("UPDATE task SET archived = archived WHERE id = (SELECT id FROM task LIMIT 1)"))
 
     def ask(self, way: Callable[[FastAPI, str], Any], times: int, before: Callable[[], None] = lambda: None) -> dict[str, Measured]:
         async def asked() -> dict[str, Measured]:
