@@ -3,20 +3,24 @@ reports, and faster on SQLite than the async drivers.
 
 Two session factories. ``reading()`` sees one snapshot and cannot write. ``writing()`` takes SQLite's write lock at once (BEGIN IMMEDIATE): with a
 plain BEGIN a read-then-write transaction may find its snapshot stale and lose its update.
+
+A writing transaction that touched a table which figures are made of leaves a new mark in ``written`` as its last act (``hub.models.views`` says why).
+A reading one sees the mark of its own snapshot, so what is kept under a mark is exactly what the snapshot would give.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
-from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, Uuid, create_engine, event
+from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, Uuid, bindparam, create_engine, event, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -24,6 +28,13 @@ from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import String, TypeDecorator
 
 BUSY_SECONDS = 30
+BESIDE_FIGURES = "beside figures"
+"""A key of ``Table.info``: no figure is made of this table."""
+KEPT = "hub.kept"
+"""A key of a reading session's ``info``: what its database keeps. A writing one has none, for it sees what others do not."""
+TOUCHED, HELD = "hub.figures_touched", "hub.connection_info"
+NOT_WRITTEN = ("SELECT", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PRAGMA")
+TABLE_WRITTEN = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM)\s+\"?(\w+)")
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -122,15 +133,53 @@ def _begin_sqlite(statement: str, connection: Any) -> None:
     connection.exec_driver_sql(statement)
 
 
+MARK = text("UPDATE written SET mark = :mark WHERE name = 'figures'").bindparams(bindparam("mark", type_=Uuid()))
+
+
+@lru_cache(maxsize=1000)
+def _touches_figures(head: str) -> bool:
+    """By a statement's first words: they name the table. What cannot be read counts as touching."""
+    if head.startswith(NOT_WRITTEN):
+        return False
+    found = TABLE_WRITTEN.match(head)
+    table = Base.metadata.tables.get(found[1]) if found else None
+    return table is None or not table.info.get(BESIDE_FIGURES, False)
+
+
+def _note_touched(connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+    """A statement that changed no row leaves figures as they are; of one that returns its rows the number is not known yet."""
+    if _touches_figures(statement.lstrip()[:80]) and (cursor.rowcount != 0 or "RETURNING" in statement):
+        connection.info[TOUCHED] = True
+
+
+def _nothing_touched(connection: Any) -> None:
+    connection.info.pop(TOUCHED, None)
+
+
+def _hold(session: Session, _transaction: Any, connection: Any) -> None:
+    session.info[HELD] = connection.info
+
+
+def _leave_mark(session: Session) -> None:
+    session.flush()
+    if session.info.get(HELD, {}).get(TOUCHED):
+        session.execute(MARK, {"mark": uuid4()})
+
+
 class Database:
-    """One database: two ways in. Safe to share between threads; sessions are not."""
+    """One database: two ways in. Safe to share between threads; sessions are not. ``kept``: what readers keep in memory (``portfolio.kept``)."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = open_engine(url)
         self._read_engine = open_engine(url, read_only=True)
-        self._reading = sessionmaker(self._read_engine, expire_on_commit=False)
+        self.kept: dict[str, Any] = {}
+        self._reading = sessionmaker(self._read_engine, expire_on_commit=False, info={KEPT: self.kept})
         self._writing = sessionmaker(self.engine, expire_on_commit=False)
+        event.listen(self.engine, "begin", _nothing_touched)
+        event.listen(self.engine, "after_cursor_execute", _note_touched)
+        event.listen(self._writing, "after_begin", _hold)
+        event.listen(self._writing, "before_commit", _leave_mark)
 
     @property
     def dialect(self) -> str:

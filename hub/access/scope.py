@@ -31,11 +31,12 @@ PART = 500
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
     """What one subject was granted. ``opened``: whatever is not private in its tool; ``subject``: finds the subject's grants; ``kinds``: of what they
-    are, so that no statement looks for others."""
+    are, so that no statement looks for others; ``named``: grounds of one name see the same, as long as no row of theirs changes."""
 
     opened: bool
     subject: ColumnElement[bool]
     kinds: frozenset[str]
+    named: tuple[Any, ...] | None = None
 
     def project(self, of: Any) -> ColumnElement[bool]:
         """Whether a row of ``Project`` is seen."""
@@ -97,6 +98,10 @@ class Within:
     portfolios: tuple[UUID, ...]
     opened = False
 
+    @property
+    def named(self) -> tuple[Any, ...]:
+        return ("within", *sorted(self.portfolios))
+
     def project(self, of: Any) -> ColumnElement[bool]:
         chosen = select(Portfolio.id).where(Portfolio.id.in_(self.portfolios))
         return cast(ColumnElement[bool], of.id.in_(projects_of(chosen)))
@@ -143,6 +148,12 @@ class Scope:
     def within(self, portfolios: Collection[UUID]) -> Scope:
         """The same, narrowed to what belongs to these portfolios; none: not narrowed."""
         return Scope((*self.grounds, Within(tuple(portfolios)))) if portfolios else self
+
+    @property
+    def named(self) -> tuple[Any, ...] | None:
+        """Scopes of one name see the same rows of one snapshot. None: this one has no name."""
+        names = tuple(ground.named for ground in self.grounds)
+        return None if None in names else names
 
     def projects(self, of: Any = Project) -> list[ColumnElement[bool]]:
         return [ground.project(of) for ground in self.grounds]
@@ -246,7 +257,7 @@ def of(session: Session, who: Who) -> Scope:
     if who.user_id is not None:
         email = session.scalar(select(User.folded_email).where(User.id == who.user_id))
         return Scope((_of_user(session, who.user_id, who.role, email),))
-    return Scope((_ground(session, who.role, false()),))
+    return Scope((_ground(session, who.role, false(), ()),))
 
 
 def of_key(session: Session, key_id: UUID | None) -> Scope:
@@ -267,16 +278,18 @@ def _of_key(session: Session, key_id: UUID, role: Role) -> Iterator[Ground]:
         yield _of_user(session, found.id, Role(found.role), found.folded_email)
     had = session.scalar(select(func.count()).select_from(Grant).where(mine))
     if had or not bound:
-        yield _ground(session, role, mine)
+        yield _ground(session, role, mine, ("key", key_id))
 
 
 def _of_user(session: Session, user_id: UUID, role: Role, email: str | None) -> Ground:
     mine = and_(Grant.subject_kind == "user", Grant.subject_id == user_id)
     by_team = and_(Grant.subject_kind == "members", Grant.subject_id.in_(teams_of(session, email)))
-    return _ground(session, role, or_(mine, by_team))
+    return _ground(session, role, or_(mine, by_team), ("user", user_id, email))
 
 
-def _ground(session: Session, role: Role, mine: ColumnElement[bool]) -> Ground:
+def _ground(session: Session, role: Role, mine: ColumnElement[bool], subject_name: tuple[Any, ...]) -> Ground:
     subject = or_(mine, and_(Grant.subject_kind == "role", Grant.subject_role == role.value))
     kinds = frozenset(session.scalars(select(Grant.target_kind).where(in_force(), subject).distinct()))
-    return Ground(role not in BOUND or ALL in kinds, subject, kinds)
+    opened = role not in BOUND or ALL in kinds
+    named = (opened,) if kinds <= {ALL} else (opened, role, *subject_name)  # without grants of its own it sees what all of its role see
+    return Ground(opened, subject, kinds, named)

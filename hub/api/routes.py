@@ -13,6 +13,7 @@ from hub.api import (
     endpoints,
     events,
     grants,
+    links,
     mappings,
     people,
     policy,
@@ -42,6 +43,22 @@ def api() -> APIRouter:
     responses: dict[int | str, dict[str, Any]] = {status: {"description": words, **PROBLEM} for status, words in WORDS.items()}
     responses[400] = {"description": WORDS[400], "model": ProblemShape, **PROBLEM}
     made = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)], responses=responses)
-    for each in (portfolio, people, tasks, timeline, events, endpoints, deliveries, connections, mappings, views, policy, portfolios, access, grants):
+    for each in (
+        portfolio,
+        people,
+        tasks,
+        timeline,
+        links,
+        events,
+        endpoints,
+        deliveries,
+        connections,
+        mappings,
+        views,
+        policy,
+        portfolios,
+        access,
+        grants,
+    ):
         made.include_router(each.router)
     return made

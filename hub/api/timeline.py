@@ -70,7 +70,8 @@ class DependencyShape(BaseModel):
     type: DependencyType
     lag_minutes: int
     assumed: bool
-    origin: str
+    origin: str = Field(description="vendor: the tool says so; hub: written here by hand, between tasks of different tools")
+    note: str | None
     violated: bool
 
 

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlalchemy import select
+from sqlalchemy import Date, func, literal, select
 
 from hub import migrate, settings
 from hub.access import keys
@@ -29,7 +30,12 @@ from hub.cli.house import House
 from hub.cli.progress import watcher
 from hub.cli.sync import Order, Result
 from hub.cli.vendors import Vendors, Weather
-from hub.models import Connection
+from hub.models import Connection, Task
+from hub.portfolio import links
+from hub.portfolio.links import Link
+from hub.portfolio.moments import days_between
+from hub.portfolio.reach import Day, reach
+from hub.portfolio.tasks import live, open_
 from hub.vault import new_key
 
 LIVE_EVERY, LIVE_STEPS = 3.0, 3
@@ -58,6 +64,7 @@ def demo(
         sync.report(results, as_json=False)
         if door is None:
             raise typer.Exit(checked(hub, tools, results))
+        linked(hub)
         _serve(hub, tools, door, stack, live=live)
 
 
@@ -98,6 +105,20 @@ def sync_all(hub: House) -> list[Result]:
     if defects:
         raise defects[0]
     return results
+
+
+def linked(hub: House) -> int:
+    """Lets a task of each tool wait for one of the next, as a PMO would say by hand: no tool knows of the others. Returns how many."""
+    with hub.database.writing() as session:
+        day = Day(house.now(), hub.settings.zone)
+        reached, ends = reach(session), []
+        for connection in reached.connections:
+            wanted = (Task.connection_id == connection.id, Task.kind == "task", Task.due_on.is_not(None), open_(), *live())
+            nearest = func.abs(days_between(Task.due_on, literal(day.today, Date())))
+            ends += session.scalars(select(Task.id).where(*wanted).order_by(nearest, Task.id).limit(1)).all()
+        for before, after in pairwise(ends):
+            links.write(session, reached, Link(before, after, note="agreed between the two teams"), None, day.now)
+    return max(0, len(ends) - 1)
 
 
 def checked(hub: House, tools: Vendors, results: list[Result]) -> int:

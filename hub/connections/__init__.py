@@ -300,6 +300,8 @@ def purge(session: Session, connection: Connection) -> None:
     session.execute(delete(models.TaskProject).where(models.TaskProject.task_id.in_(tasks)))
     session.execute(delete(models.Assignment).where(models.Assignment.task_id.in_(tasks)))
     session.execute(delete(models.Dependency).where(models.Dependency.successor_id.in_(tasks)))
+    by_hand = (models.Dependency.origin == "hub", models.Dependency.predecessor_id.in_(tasks))  # a tool would have forgotten its own
+    session.execute(delete(models.Dependency).where(*by_hand))
     passes = select(models.SyncPass.id).where(models.SyncPass.connection_id == connection.id)
     session.execute(delete(models.Seen).where(models.Seen.pass_id.in_(passes)))
     session.execute(delete(models.FamiliarPage).where(models.FamiliarPage.pass_id.in_(passes)))

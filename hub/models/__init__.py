@@ -26,7 +26,7 @@ from hub.models.portfolio import (
 )
 from hub.models.portfolios import Portfolio, PortfolioProject, PortfolioRule
 from hub.models.sync import Coverage, FamiliarPage, Incident, Mark, Missing, Seen, SyncPass, SyncRun, SyncSlice
-from hub.models.views import DUE_MOVED, FINISHED, MILESTONE, STATUS_MOVED
+from hub.models.views import DUE_MOVED, FINISHED, MILESTONE, STATUS_MOVED, Written
 
 __all__ = [
     "DUE_MOVED",
@@ -88,4 +88,5 @@ __all__ = [
     "User",
     "UserIdentity",
     "UserSession",
+    "Written",
 ]

@@ -199,7 +199,8 @@ class Assignment(Base):
 
 
 class Dependency(Base):
-    """The successor waits for the predecessor. ``assumed``: the vendor does not say the type. origin: vendor or hub."""
+    """The successor waits for the predecessor. ``assumed``: the vendor does not say the type. origin: vendor, or hub (written by hand here, for no
+    tool knows another tool's tasks; the sync leaves it alone). Of those: ``author_id`` is the user or key of the hub."""
 
     __tablename__ = "dependency"
 
@@ -209,6 +210,9 @@ class Dependency(Base):
     lag_minutes: Mapped[int]
     assumed: Mapped[bool]
     origin: Mapped[str] = mapped_column(default="vendor")
+    author_id: Mapped[UUID | None]
+    note: Mapped[str | None]
+    created_at: Mapped[datetime | None]
 
 
 class Raw(Base):

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.records import TaskKind
 from hub.models import Change, Field, Identity, Project, Section, Status, StatusMapping, Task, Team
 from hub.portfolio.history import AT, since
+from hub.portfolio.kept import kept
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.moments import json_date, json_uuid, only
 from hub.portfolio.reach import Day, Reach
@@ -104,7 +105,11 @@ def _chosen(session: Session, asked: ChangesFilter, reached: Reach, statement: S
 
 def summary(session: Session, reached: Reach, day: Day, first: date) -> list[Shape]:
     """By project: how many tasks are new, were finished, reopened, moved later, moved earlier, reassigned, deleted or otherwise changed since a day;
-    the most changed project first. A task counts once in each of these, however often it changed."""
+    the most changed project first. A task counts once in each of these, however often it changed. Kept until something changes: for reading only."""
+    return kept(session, reached, day, ("summary", first), lambda: _summary(session, reached, day, first))
+
+
+def _summary(session: Session, reached: Reach, day: Day, first: date) -> list[Shape]:
     status, due, gone = (Change.field == name for name in ("status_id", "due_on", "deleted_at"))
     before, mapped = (_category(only(status, value)) for value in (Change.old, Change.new))
     old_due, new_due = (json_date(only(due, value)) for value in (Change.old, Change.new))

@@ -22,6 +22,7 @@ from hub.portfolio.tasks import Chosen, live, open_
 Shape = dict[str, Any]
 BEFORE, AFTER = aliased(Task), aliased(Task)
 SHOWN = ("id", "connection_id", "title", "url", "project_id", "status_category", "start_on", "due_on")
+EDGE = ("type", "lag_minutes", "assumed", "origin", "note")
 MINUTES_A_DAY = 24 * 60
 ORDER = Keyset((("successor_id", Dependency.successor_id, UUID), ("predecessor_id", Dependency.predecessor_id, UUID)))
 
@@ -43,9 +44,15 @@ def page(session: Session, asked: DependencyFilter, reached: Reach, after: Key |
     return [_shape(row, tools) for row in rows], further
 
 
+def one(session: Session, reached: Reach, predecessor_id: UUID, successor_id: UUID) -> Shape:
+    """The one between two tasks. Raises NoResultFound where the reader sees none."""
+    wanted = _edges(reached).where(Dependency.predecessor_id == predecessor_id, Dependency.successor_id == successor_id)
+    return _shape(session.execute(wanted).mappings().one(), reached.tools)
+
+
 def _edges(reached: Reach) -> Select[Any]:
     ends = [getattr(end, name).label(f"{side}_{name}") for side, end in (("before", BEFORE), ("after", AFTER)) for name in SHOWN if name != "id"]
-    columns = (Dependency.successor_id, Dependency.predecessor_id, Dependency.type, Dependency.lag_minutes, Dependency.assumed, Dependency.origin)
+    columns = [getattr(Dependency, name) for name in ("successor_id", "predecessor_id", *EDGE)]
     return (
         select(*columns, *ends)
         .join(AFTER, AFTER.id == Dependency.successor_id)
@@ -78,7 +85,7 @@ def _shape(row: RowMapping, tools: Mapping[UUID, str]) -> Shape:
     for side, key in (("before", "predecessor_id"), ("after", "successor_id")):
         end = {name: row[f"{side}_{name}"] for name in SHOWN if name != "id"}
         ends[side] = {"id": row[key], "tool": tools.get(end["connection_id"]), **end}
-    plain = {name: row[name] for name in ("type", "lag_minutes", "assumed", "origin")}
+    plain = {name: row[name] for name in EDGE}
     return {"predecessor": ends["before"], "successor": ends["after"], **plain, "violated": violated(ends["before"], ends["after"], plain)}
 
 

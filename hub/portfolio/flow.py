@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from operator import itemgetter
 from statistics import median
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from connectors.records import StatusCategory
 from hub.models import FINISHED, STATUS_MOVED, Change, StatusMapping, Task
 from hub.portfolio.history import AT, since
+from hub.portfolio.kept import kept
 from hub.portfolio.moments import days_apart, json_uuid, only
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.tasks import present
@@ -30,15 +32,27 @@ def flow(session: Session, reached: Reach, day: Day, *, weeks: int = 12, project
     """Throughput: tasks that are done now, archived ones included, by the week in which they were finished: when the tool says they were completed,
     else their last change into a status that counts as done. Cycle time: the median of the days from a task's first known change into a status that
     counts as started or blocked to its end, over the tasks of the week of which both are known (``measured``). Weeks begin with ISO day 1 in the
-    reader's time zone; a week that began before changes were known is null, never zero."""
+    reader's time zone; a week that began before changes were known is null, never zero. Without ``projects`` it is kept until something changes: for
+    reading only."""
+    if projects:
+        return _flow(session, reached, day, weeks, projects)[0]
+    return kept(session, reached, day, ("flow", weeks), lambda: _flow(session, reached, day, weeks, ()), until=itemgetter(1))[0]
+
+
+def _flow(session: Session, reached: Reach, day: Day, weeks: int, projects: Collection[UUID]) -> tuple[Shape, datetime | None]:
+    """With the first instant after now at which a task is finished, where a tool's clock runs ahead of ours: then the answer is another one."""
     this = week_start(day.today)
     begins = [this - WEEK * step for step in reversed(range(weeks))]
     found: dict[int, list[float | None]] = defaultdict(list)
-    for place, days in session.execute(_finished(session, reached, day, begins, projects)):
-        found[place].append(days)
+    ahead: datetime | None = None
+    for place, days, later in session.execute(_finished(session, reached, day, begins, projects)):
+        if later is None:
+            found[place].append(days)
+        else:
+            ahead = later if ahead is None else min(ahead, later)
     known = reached.known_from
     made = [_week(week, found[place], known is not None and known <= day.midnight(week)) for place, week in enumerate(begins)]
-    return {"weeks": made, "known_from": day.date_of(known) if known else None}
+    return {"weeks": made, "known_from": day.date_of(known) if known else None}, ahead
 
 
 def _week(week: date, finished: Sequence[float | None], known: bool) -> Shape:
@@ -54,8 +68,8 @@ def _week(week: date, finished: Sequence[float | None], known: bool) -> Shape:
 
 
 def _finished(session: Session, reached: Reach, day: Day, begins: Sequence[date], projects: Collection[UUID]) -> Select[Any]:
-    """(place of the week, days it took): a row for each finished task. The medians are taken of these rows, because the databases have no median in
-    common; everything else is theirs."""
+    """(place of the week, days it took, null): a row for each finished task; one that is finished later today has that instant. The medians are taken
+    of these rows, because the databases have no median in common; everything else is theirs."""
     entered = (
         select(
             Change.entity_id,
@@ -69,10 +83,11 @@ def _finished(session: Session, reached: Reach, day: Day, begins: Sequence[date]
     )
     finished = func.coalesce(Task.completed_at, entered.c.done_at)
     took = case((entered.c.begun_at <= finished, days_apart(finished, entered.c.begun_at)))
+    later = case((finished > day.now, finished))
     wanted = (
-        select(_place(finished, [day.midnight(week) for week in begins]), took)
+        select(_place(finished, [day.midnight(week) for week in begins]), took, later)
         .outerjoin(entered, entered.c.entity_id == Task.id)
-        .where(FINISHED, finished >= day.midnight(begins[0]), finished <= day.now)
+        .where(FINISHED, finished >= day.midnight(begins[0]), finished < day.midnight(day.today + timedelta(days=1)))
         .where(*present(), *reached.tasks(), *triage(session, reached).tasks())
     )
     return wanted.where(Task.project_id.in_(projects)) if projects else wanted

@@ -16,6 +16,7 @@ from hub.models import Project
 from hub.portfolio import causes, policy
 from hub.portfolio.health import WORST_FIRST, Verdict, judge
 from hub.portfolio.history import Home
+from hub.portfolio.kept import kept
 from hub.portfolio.policy import Policy
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.tally import CATEGORIES, Row, Tally, next_milestones, tallies, total, without_report
@@ -45,7 +46,11 @@ class _Reading:
 def portfolio(session: Session, reached: Reach, day: Day, *, since: date | None = None) -> Shape:
     """Totals, tools and projects; the three agree, because tasks in no project have a line of their own in each tool. Once somebody decided
     which projects count, all three hold only what is in, and ``triage`` says how many are not sorted yet. ``since``: slips since that day,
-    else the policy's."""
+    else the policy's. Kept until something changes: for reading only."""
+    return kept(session, reached, day, ("portfolio", since), lambda: _portfolio(session, reached, day, since))
+
+
+def _portfolio(session: Session, reached: Reach, day: Day, since: date | None) -> Shape:
     held, sorting = policy.load(session, reached.policy_key), triage(session, reached)
     first = since or day.today - timedelta(days=held.slip_days)
     projects = _projects(session, reached, sorting)

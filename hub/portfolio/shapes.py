@@ -109,7 +109,7 @@ def _depends_on(session: Session, ids: Sequence[UUID], reached: Reach) -> Mappin
     columns = (Dependency.successor_id, Dependency.predecessor_id, Dependency.type, Dependency.lag_minutes, Dependency.assumed)
     statement = select(*columns).where(Dependency.successor_id.in_(ids)).order_by(Dependency.successor_id, Dependency.predecessor_id)
     if not reached.scope.everything:
-        statement = statement.where(Dependency.predecessor_id.in_(select(Task.id).where(*reached.scope.tasks()).correlate(None)))
+        statement = statement.join(Task, Task.id == Dependency.predecessor_id).where(*reached.scope.tasks())
     for task, predecessor, kind, lag, assumed in session.execute(statement):
         found[task].append({"task_id": predecessor, "type": kind, "lag_minutes": lag, "assumed": assumed})
     return found

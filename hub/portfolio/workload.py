@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from connectors.records import TaskKind
 from hub.models import Assignment, Identity, Person, Task, Team
 from hub.portfolio import policy
+from hub.portfolio.kept import kept
 from hub.portfolio.policy import Calendar
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.tasks import live, open_
@@ -42,8 +43,13 @@ def workload(session: Session, reached: Reach, day: Day, *, first: date | None =
     """Per person and week: the estimates of open tasks, each spread evenly over the working days from its start to its due day (one of them missing:
     on the other), shared evenly among those it is assigned to; against the person's working time in that week, holidays and time off taken out.
     Apart, and never as zero: tasks that ended before the first week (overdue), tasks with an estimate and no dates (undated), tasks without an
-    estimate (unestimated; milestones left out). ``assignee`` null is what nobody has. Only projects that count."""
+    estimate (unestimated; milestones left out). ``assignee`` null is what nobody has. Only projects that count. Kept until something changes: for
+    reading only."""
     begin = week_start(first or day.today)
+    return kept(session, reached, day, ("workload", begin, weeks), lambda: _workload(session, reached, begin, weeks))
+
+
+def _workload(session: Session, reached: Reach, begin: date, weeks: int) -> Shape:
     begins = [begin + WEEK * step for step in range(weeks)]
     calendar = policy.calendar(session, reached.policy_key)
     shares = calendar.workdays().spread(begins)

@@ -127,10 +127,15 @@ def app(database: Database, vault: Vault, jobs: NotedJobs, clock: Clock) -> Fast
 @pytest.fixture
 def as_role(app: FastAPI, database: Database) -> Callable[[str], Caller]:
     def make(role: str) -> Caller:
-        with database.writing() as session:
-            return Caller(app, let_see(session, keys.create(session, f"a {role}", role, NOW)))
+        return Caller(app, as_key(database, role))
 
     return make
+
+
+def as_key(database: Database, role: str) -> str:
+    """A new key of that role, which sees all that is not private."""
+    with database.writing() as session:
+        return let_see(session, keys.create(session, f"a {role}", role, NOW))
 
 
 @pytest.fixture

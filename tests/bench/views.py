@@ -1,18 +1,25 @@
-"""How long the views take at the size of a large PMO: ``python -m tests.bench.views --tasks 20000 [--database URL]``.
+"""How long pages and views take at the size of a large PMO: ``python -m tests.bench.views --tasks 20000 --projects 300 [--database URL]``.
 
-Fills a database with rows directly (drawn from a seed: three tools, 300 projects, people, dependencies, a history of moved dates and statuses), then
-asks each view through the app in process, again and again, and prints p50 and p95 (by the clock, and of CPU, which a busy machine changes less), size
-on the wire and the number of statements. No test: a command.
+Fills a database with rows directly (drawn from a seed: three tools, people, dependencies, a history of moved dates and statuses), then asks each page
+as a PMO's browser would and each view of the API, again and again, and prints p50 and p95 of it by the clock and of CPU (which a busy machine changes
+less), bytes on the wire as compressed by the app, and the number of statements. No test: a command.
+
+Three ways: **anew**, in process, something written before every request, so that what is kept in memory (``portfolio.kept``) does not help; **kept**,
+in process, nothing written in between; and **loopback**, as kept, through a real server and socket. A second database of a tenth of the tasks (or
+``--no-small``) shows whether the number of statements grows with the rows; where it does the command fails.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import random
+import socket
+import sys
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,19 +28,21 @@ from uuid import UUID
 
 import anyio
 import httpx
+import uvicorn
 from fastapi import FastAPI
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Engine, event, insert, text
 from sqlalchemy.orm import Session
 
-from hub import migrate, models
-from hub.access import keys
+from hub import collector, migrate, models
+from hub.access import keys, sessions, users
+from hub.access.keys import Role
 from hub.app import create_app
 from hub.db import Database
 from hub.settings import Settings
 from hub.vault import Vault
-from tests.api.conftest import NotedJobs, let_see
+from tests.api.conftest import NotedJobs
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -161,8 +170,26 @@ def counting() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def views(project: UUID, task: UUID) -> dict[str, str]:
-    return {
+def paths(project: UUID, task: UUID) -> dict[str, str]:
+    """{what: address}; pages first."""
+    month, week = TODAY - timedelta(days=30), TODAY - timedelta(days=7)
+    pages = {
+        "Portfolio": "/",
+        "Projects": "/projects",
+        "Project, list": f"/projects/{project}",
+        "Project, board": f"/projects/{project}?view=board",
+        "Project, timeline": f"/projects/{project}?view=timeline",
+        "Tasks": "/tasks",
+        "Tasks, overdue": "/tasks?overdue=true",
+        "Tasks, by title": "/tasks?sort=title",
+        "Task": f"/tasks/{task}",
+        "Timeline": "/timeline",
+        "Milestones": "/milestones",
+        "Milestones, moved": "/milestones?show=moved",
+        "Workload": "/workload",
+        "Changes": "/changes",
+    }
+    views = {
         "portfolio": "portfolio",
         "projects": "projects?limit=100",
         "project": f"projects/{project}",
@@ -170,50 +197,131 @@ def views(project: UUID, task: UUID) -> dict[str, str]:
         "tasks": "tasks?limit=100",
         "tasks overdue": "tasks?overdue=true&limit=100",
         "milestones": "milestones?limit=100",
-        "milestones moved": f"milestones?moved=true&since={TODAY - timedelta(days=30)}&limit=100",
+        "milestones moved": f"milestones?moved=true&since={month}&limit=100",
         "timeline": "timeline?limit=100",
         "dependencies": "dependencies?limit=100",
         "across tools": "dependencies?across_tools=true&blocking=true&limit=100",
         "workload": "workload",
         "flow": "flow",
         "aging": "aging",
-        "changes": f"changes?since={TODAY - timedelta(days=7)}",
-        "changes summary": f"changes/summary?since={TODAY - timedelta(days=7)}",
+        "changes": f"changes?since={week}",
+        "changes summary": f"changes/summary?since={week}",
         "history": f"tasks/{task}/history",
         "people": "people",
         "policy": "policy",
     }
+    return pages | {name: f"/api/v1/{path}" for name, path in views.items()}
 
 
-Measured = tuple[str, list[float], list[float], int, int]
-"""(view, milliseconds by the clock, milliseconds of CPU, compressed bytes, statements)."""
+@dataclass(frozen=True)
+class Measured:
+    """Milliseconds by the clock and of CPU, sorted; bytes as sent; statements of one request."""
+
+    took: list[float]
+    worked: list[float]
+    size: int
+    statements: int
+
+    def at(self, share: float, of: list[float]) -> str:
+        return f"{of[min(len(of) - 1, int(share * len(of)))]:.0f}"
 
 
-async def measure(app: FastAPI, key: str, paths: dict[str, str], times: int) -> list[Measured]:
-    found = []
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(app), base_url="http://hub.test", headers={"Authorization": f"Bearer {key}"}
-    ) as client:
-        for name, path in paths.items():
-            took, worked, size = [], [], 0
+async def measure(client: httpx.AsyncClient, asked: Mapping[str, str], key: str, times: int, before: Callable[[], None]) -> dict[str, Measured]:
+    found = {}
+    for name, path in asked.items():
+        headers = {"Authorization": f"Bearer {key}"} if path.startswith("/api/") else {}
+        took, worked, size, number = [], [], 0, 0
+        for _ in range(times + 1):
+            before()
             with counting() as statements:
-                for _ in range(times + 1):
-                    began, at_work = time.perf_counter(), time.process_time()
-                    answer = await client.get(f"/api/v1/{path}")
-                    took.append(1000 * (time.perf_counter() - began))
-                    worked.append(1000 * (time.process_time() - at_work))
-                    answer.raise_for_status()
-                    size = len(gzip.compress(answer.content, 6))
-            found.append((name, sorted(took[1:]), sorted(worked[1:]), size, len(statements) // (times + 1)))
+                began, at_work = time.perf_counter(), time.process_time()
+                answer = await client.get(path, headers=headers)
+                took.append(1000 * (time.perf_counter() - began))
+                worked.append(1000 * (time.process_time() - at_work))
+            if answer.status_code != 200:
+                raise SystemExit(f"{path}: {answer.status_code} {answer.text[:300]}")
+            size, number = answer.num_bytes_downloaded, len(statements)
+        found[name] = Measured(sorted(took[1:]), sorted(worked[1:]), size, number)
     return found
 
 
-def report(found: list[Measured], title: str) -> None:
-    table = Table("view", "p50 ms", "p95 ms", "CPU p50", "CPU p95", "kB compressed", "statements", title=title)
-    for name, took, worked, size, statements in found:
-        figures = [f"{each[min(len(each) - 1, int(share * len(each)))]:.1f}" for each in (took, worked) for share in (0.5, 0.95)]
-        table.add_row(name, *figures, f"{size / 1000:.1f}", str(statements))
-    Console().print(table)
+@asynccontextmanager
+async def in_process(app: FastAPI, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://hub.test", cookies={"hub_session": token}) as client:
+        yield client
+
+
+@asynccontextmanager
+async def over_loopback(app: FastAPI, token: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A server in a thread of its own; no lifespan, so that nothing but answers is at work."""
+    door = socket.create_server(("127.0.0.1", 0))  # who comes before the server is ready waits in the line
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
+    thread.start()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{door.getsockname()[1]}", cookies={"hub_session": token}) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A database with everything in it, and a PMO who is signed in and has a key."""
+
+    database: Database
+    app: FastAPI
+    token: str
+    key: str
+    paths: Mapping[str, str]
+
+    def write(self) -> None:
+        """Changes nothing, in a way that the hub must take for a change."""
+        with self.database.writing() as session:
+            session.execute(text("UPDATE task SET archived = archived WHERE id = (SELECT id FROM task LIMIT 1)"))
+
+    def ask(self, way: Callable[[FastAPI, str], Any], times: int, before: Callable[[], None] = lambda: None) -> dict[str, Measured]:
+        async def asked() -> dict[str, Measured]:
+            async with way(self.app, self.token) as client:
+                return await measure(client, self.paths, self.key, times, before)
+
+        return anyio.run(asked)
+
+
+def filled(url: str, tasks: int, projects: int, people: int, seed: int) -> Filled:
+    database = Database(url)
+    migrate.upgrade(database)
+    with database.writing() as session:
+        filler = Filler(session, tasks, projects, people, seed)
+        filler.fill()
+        user = users.add(session, "pmo@example.org", "A PMO", Role.PMO, NOW)
+        limits = sessions.Limits(timedelta(days=1), timedelta(days=1))
+        token = sessions.start(session, user, NOW, limits, address=None, agent=None)
+        key = keys.create(session, "bench", Role.PMO.value, NOW)
+        task = session.execute(text("SELECT entity_id FROM change LIMIT 1")).scalar_one()
+    with database.writing() as session:
+        session.execute(text("ANALYZE"))
+    app = create_app(Settings(), database, Vault([b"k" * 32]), NotedJobs(), lambda: NOW)
+    return Filled(database, app, token, key, paths(filler.projects[0][0], UUID(str(task))))
+
+
+def report(title: str, anew: Mapping[str, Measured], kept: Mapping[str, Measured], wire: Mapping[str, Measured], few: Mapping[str, Measured]) -> bool:
+    """Whether no view asks more often for many rows than for few."""
+    heads = ("anew p50", "p95", "CPU", "kept p50", "p95", "CPU", "loopback p50", "p95", "kB sent", "statements", "of a tenth")
+    table = Table("ms", *heads, title=title)
+    for name in anew:
+        figures = [each.at(share, of) for each in (anew[name], kept[name]) for of, share in ((each.took, 0.5), (each.took, 0.95), (each.worked, 0.5))]
+        figures += [wire[name].at(share, wire[name].took) for share in (0.5, 0.95)]
+        few_said = str(few[name].statements) if name in few else "-"
+        table.add_row(name, *figures, f"{anew[name].size / 1000:.1f}", str(anew[name].statements), few_said)
+    Console(width=150).print(table)
+    grown = [name for name in few if anew[name].statements > few[name].statements]
+    print(f"statements grow with rows: {', '.join(grown) or 'nowhere'}")
+    for said, found in (("anew", anew), ("kept", kept), ("loopback", wire)):
+        slowest = max(found, key=lambda name: found[name].took[min(len(found[name].took) - 1, int(0.95 * len(found[name].took)))])
+        print(f"slowest {said}: {slowest}, p95 {found[slowest].at(0.95, found[slowest].took)} ms")
+    return not grown
 
 
 def main() -> None:
@@ -223,22 +331,22 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=60, help="users in each tool")
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--small", action=argparse.BooleanOptionalAction, default=True, help="compare statements with a tenth of the tasks")
     parser.add_argument("--database", help="an empty database; else a temporary SQLite file")
     given = parser.parse_args()
+    collector.tune()
     with TemporaryDirectory() as folder:
-        database = Database(given.database or f"sqlite:///{Path(folder) / 'views.db'}")
-        migrate.upgrade(database)
-        with database.writing() as session:
-            filler = Filler(session, given.tasks, given.projects, given.people, given.seed)
-            filler.fill()
-            key = let_see(session, keys.create(session, "bench", "viewer", NOW))
-            task = session.execute(text("SELECT entity_id FROM change LIMIT 1")).scalar_one()
-        with database.writing() as session:
-            session.execute(text("ANALYZE"))
-        app = create_app(Settings(), database, Vault([b"k" * 32]), NotedJobs(), lambda: NOW)
-        found = anyio.run(measure, app, key, views(filler.projects[0][0], UUID(str(task))), given.times)
-        report(found, f"{given.tasks} tasks, {given.projects} projects, {database.dialect}")
-        database.dispose()
+        large = filled(given.database or f"sqlite:///{Path(folder) / 'views.db'}", given.tasks, given.projects, given.people, given.seed)
+        anew = large.ask(in_process, given.times, large.write)
+        kept, wire = large.ask(in_process, given.times), large.ask(over_loopback, given.times)
+        few: dict[str, Measured] = {}
+        if given.small:
+            small = filled(f"sqlite:///{Path(folder) / 'small.db'}", given.tasks // 10, given.projects, given.people, given.seed)
+            few = small.ask(in_process, 1, small.write)
+            small.database.dispose()
+        fine = report(f"{given.tasks} tasks, {given.projects} projects, {large.database.dialect}", anew, kept, wire, few)
+        large.database.dispose()
+    sys.exit(0 if fine else 1)
 
 
 if __name__ == "__main__":

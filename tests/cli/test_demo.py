@@ -22,6 +22,9 @@ from hub.cli.check import compare
 from hub.cli.house import House
 from hub.db import Database
 from hub.models import Task
+from hub.portfolio import dependencies
+from hub.portfolio.dependencies import DependencyFilter
+from hub.portfolio.reach import reach
 from hub.sandbox.server import Sandbox
 from hub.settings import Settings
 from hub.vault import new_key
@@ -70,6 +73,19 @@ def test_check_fails_when_a_row_of_the_hub_is_gone(house: House, sandbox: Sandbo
     said = capsys.readouterr().out
     assert f"{lost.external_id}: missing (expected" in said
     assert "WRONG" in said
+
+
+def test_the_demo_has_tasks_that_wait_for_another_tool_s(house: House, sandbox: Sandbox) -> None:
+    tools = vendors.running(sandbox.origin)
+    for tool in tools.tools:
+        connections.store(house, tool, tool, tools.tokens[tool], base_url=tools.base_urls[tool], workspaces=[], excluded=[])
+    demo.sync_all(house)
+    assert demo.linked(house) == 2
+    with house.database.reading() as session:
+        across = DependencyFilter.model_validate({"across_tools": True, "blocking": True})
+        shapes, _ = dependencies.page(session, across, reach(session), None, 10)
+    assert len(shapes) == 2
+    assert {shape["origin"] for shape in shapes} == {"hub"}
 
 
 def test_every_field_counts() -> None:
