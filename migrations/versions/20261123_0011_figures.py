@@ -3,7 +3,7 @@
 Rules: additive first; back-fill apart from structure; every constraint named; batch mode for SQLite; a released migration is never edited.
 
 Revision: 0011
-Follows: 0015
+Follows: 0010
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0015"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
