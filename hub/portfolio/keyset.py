@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 Key = tuple[Any, ...]
 LARGEST = 2**63
+NUL = "\x00"
+"""The one character that PostgreSQL keeps in no text."""
 
 
 def whole(text: str) -> int:
@@ -24,7 +26,23 @@ def whole(text: str) -> int:
     return number
 
 
-PARSERS: dict[type, Callable[[str], Any]] = {UUID: UUID, int: whole, str: str, date: date.fromisoformat, datetime: datetime.fromisoformat}
+def _plain(text: str) -> str:
+    if NUL in text:
+        raise ValueError("must not hold the character NUL")
+    return text
+
+
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("an instant says its zone")
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
+PARSERS: dict[type, Callable[[str], Any]] = {UUID: UUID, int: whole, str: _plain, date: date.fromisoformat, datetime: _instant}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +71,7 @@ class Keyset:
         return beyond
 
     def parse(self, texts: Sequence[str]) -> Key:
-        """The key that ``str`` was taken of; raises ValueError."""
+        """The key that ``str`` was taken of; raises ValueError for whatever else somebody puts there."""
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("a key is a list of texts")
         return tuple(PARSERS[kind](text) for text, (_, _, kind) in zip(texts, self.columns, strict=True))

@@ -80,8 +80,8 @@ def harm(text: str) -> list[Any]:
         found += [(tag, name) for name in attributes if name.startswith("on") or name in ("style", "autofocus", "srcdoc")]
         carried = [attributes[name] for name in CARRIERS if name in attributes]
         for value in carried:
-            safe = value.startswith(("/", "#", "?")) and not value.startswith(("//", "/\\")) or re.match(r"https?://[^/]", value)
-            found += [] if safe and value != "/logout" or tag == "form" and value == "/logout" else [(tag, value)]
+            safe = (value.startswith(("/", "#", "?")) and not value.startswith(("//", "/\\"))) or re.match(r"https?://[^/]", value)
+            found += [] if (safe and value != "/logout") or (tag == "form" and value == "/logout") else [(tag, value)]
         if tag in ("script", "link", "img") and not any(value.startswith("/static/") for value in carried):
             found.append((tag, attributes))
         found += [(tag, attributes)] if "evil" in tag or any("evil" in name for name in attributes) else []
@@ -118,7 +118,8 @@ def test_the_harm_would_be_seen() -> None:
 
 def test_what_is_asked_is_shown_again_as_text_only(house: House) -> None:
     """Reflected: every parameter that a page knows, with markup in it."""
-    names = "q tool tag since sort view by colour triage show page after from to zoom tz assignee_id project_id format kind".split()
+    names = "q tool tag since sort view by colour triage show page after from to zoom tz assignee_id project_id format kind".split()  # noqa: SIM905
+
     asked = [("/tasks", name) for name in names] + [(path, name) for path in REFLECTING for name in ("q", "tool", "tz", "sort", "since")]
     for path, name in [*asked, ("/changes", "after"), ("/projects", "colour"), ("/admin/statuses", "show"), ("/login", "next")]:
         answer = house.ada("GET", path, params={name: hostile.word(name)})
@@ -186,7 +187,7 @@ def test_no_text_makes_a_line_of_the_log(house: House, capsys: pytest.CaptureFix
     caller = Caller(house.app, house.key)
     caller("GET", f"/api/v1/{quote(FORGED)}")
     caller("POST", "/api/v1/users", json={"email": "x@example.org", "name": FORGED, "role": "viewer"})
-    house.ada("GET", "/healthz", headers={"Host": "evil\x1b[2K".encode()})
+    house.ada("GET", "/healthz", headers={"Host": b"evil\x1b[2K"})
     with house.database.writing() as session:
         audit.add(session, Actor("nobody", FORGED), FORGED, FORGED, NOW, after={FORGED: FORGED})
     monkeypatch.setattr(keys, "verify", _breaks)
