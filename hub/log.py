@@ -14,7 +14,7 @@ import structlog
 SECRET = re.compile(r"(?i)(authorization|token|secret|password|api[_-]?key|cookie)")
 BEARER = re.compile(
     r"(?<=/receivers/)[^\s\"'?#]+|(?<=/setup/)[^\s\"'?#]+|"  # an address that opens something is as good as a password
-    r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)"
+    r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w.-]+)"
 )
 HIDDEN = "[redacted]"
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -87,23 +87,32 @@ class House:
             return {each.__tablename__: session.scalar(select(func.count()).select_from(each)) or 0 for each in kept}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    if request.param == "sqlite":
-        path: Path = tmp_path_factory.mktemp("injection") / "hub.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        made = House(f"sqlite:///{path}")
-        yield made
-        made.database.dispose()
-        return
-    server, template, name = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template"), f"t{uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
-    made = House(postgres_url(server, name))
+@pytest.fixture(scope="module")
+def sqlite_house(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """For what does not depend on the database."""
+    path = tmp_path_factory.mktemp("injection") / "hub.db"
+    shutil.copy(sqlite_template, path)
+    made = House(f"sqlite:///{path}")
     yield made
     made.database.dispose()
-    with psycopg.connect(server, autocommit=True) as admin:
+
+
+@pytest.fixture(scope="module")
+def postgres_house(postgres_server: str, postgres_template: str) -> Iterator[House]:
+    name = f"t{uuid4().hex}"
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE {postgres_template}')
+    made = House(postgres_url(postgres_server, name))
+    yield made
+    made.database.dispose()
+    with psycopg.connect(postgres_server, autocommit=True) as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def house(request: pytest.FixtureRequest) -> House:
+    found: House = request.getfixturevalue(f"{request.param}_house")
+    return found
 
 
 def fine(answer: httpx.Response, about: Any) -> None:
@@ -122,7 +131,7 @@ def test_no_parameter_of_the_api_becomes_a_part_of_a_statement(house: House) -> 
             if operation.method != "GET" or parameter["in"] != "query" or known in met or parameter["name"] == "wait":
                 continue
             met.add(known)
-            for value in [*HOSTILE[:3], *HOSTILE[3 + len(met) % 2 :: 2]]:
+            for value in [*HOSTILE[:3], *HOSTILE[3 + len(met) % 4 :: 4]]:
                 with counted() as statements:
                     answer = house.admin("GET", operation.address(house.ids), params={parameter["name"]: value})
                 fine(answer, (operation.path, parameter["name"], value[:80]))
@@ -137,7 +146,7 @@ def test_no_parameter_of_a_page_becomes_a_part_of_a_statement(house: House) -> N
     names = "q tool tag since sort order view by colour triage show page after from to zoom tz assignee_id project_id external_id format".split()  # noqa: SIM905
     for path in ("/tasks", "/changes", "/projects", "/timeline", "/workload", "/admin/statuses"):
         for name in names if path == "/tasks" else ("q", "since", "page", "after", "from"):
-            for value in ("zqxj' OR '1'='1", "zqxj\x00", "9" * 5_000, "0000000019" + "9" * 30, "2026-01-01|x|1"):
+            for value in (f"{MARK}' OR '1'='1\x00", "0000000019" + "9" * 5_000, "2026-01-01|x|1"):
                 with counted() as statements:
                     answer = house.ada("GET", path, params={name: value})
                 fine(answer, (path, name, value[:80]))
@@ -152,14 +161,14 @@ def test_no_character_of_a_search_is_a_wildcard(house: House, sign: str) -> None
     assert [task["id"] for task in house.admin.data("tasks", q=f"X{sign}Y")] == [str(house.ids["task_id"])]
 
 
-def test_more_parameters_than_anybody_has_are_refused_before_anything_is_read(house: House) -> None:
+def test_more_parameters_than_anybody_has_are_refused_before_anything_is_read(sqlite_house: House) -> None:
     many = [("tag", "x")] * 5_000
     with counted() as statements:
-        answer = house.admin("GET", "/api/v1/tasks", params=many)
+        answer = sqlite_house.admin("GET", "/api/v1/tasks", params=many)
     assert (answer.status_code, answer.json()["code"]) == (400, "too_many_parameters")
     assert not [each for each in statements if "FROM task" in each]
     assert len(answer.content) < 2_000
-    fine(house.ada("GET", "/tasks", params=many), "/tasks")
+    fine(sqlite_house.ada("GET", "/tasks", params=many), "/tasks")
 
 
 # -- bodies ----------------------------------------------------------------------------------------------------------------------------
@@ -192,19 +201,38 @@ def test_no_value_in_a_body_is_a_fault(house: House) -> None:
     assert house.rows() == before | {"event": house.rows()["event"]}
 
 
+def test_no_field_of_a_form_is_a_fault(house: House) -> None:
+    """By every form's address, whatever fields it knows."""
+    names = "email password name again old session next tool token base_url workspace exclude full show".split()  # noqa: SIM905
+    token = house.ada.token("/account")
+    for route in iter_route_contexts(house.app.routes):
+        path = str(route.path)
+        if "POST" not in (route.methods or ()) or path.startswith((PREFIX, "/receivers")) or path in ("/logout", "/login"):
+            continue
+        for value in (f"{MARK}\x00", f"{MARK}' OR '1'='1", "\u202e" * 400, f"{uuid4()}"):
+            fields = {**dict.fromkeys(names, value), f"category:{value}": "done", f"category:{house.ids['status_id']}": value, "csrf": token}
+            address = path.replace("{connection_id}", str(house.ids["connection_id"])).replace("{token}", value[:9])
+            with counted() as statements:
+                answer = house.ada("POST", address, data=fields, headers={"Origin": house.ada.origin})
+            assert answer.status_code < 500, f"{path}: {value[:40]!r}: {answer.text[:500]}"
+            assert not [each for each in statements if MARK in each], path
+    for value in ("x\x00", "%00", "\u202e@" * 99):
+        assert Browser(house.app).log_in(value, value).status_code in (400, 401), value
+
+
 UNNAMED = ("id", "owner_key_id", "password_hash", "created_at", "__proto__", "secret")
 
 
-def test_nothing_is_set_that_the_shape_of_a_body_does_not_name(house: House) -> None:
+def test_nothing_is_set_that_the_shape_of_a_body_does_not_name(sqlite_house: House) -> None:
     """In every object of every body, at any depth."""
-    for operation in operations(house.app):
+    for operation in operations(sqlite_house.app):
         if not operation.takes:
             continue
-        address = operation.address(house.ids)
+        address = operation.address(sqlite_house.ids)
         for way in objects(operation.body):
             for name in UNNAMED:
                 with counted() as statements:
-                    answer = house.admin(operation.method, address, json=spoiled(operation.body, (*way, name), "x"))
+                    answer = sqlite_house.admin(operation.method, address, json=spoiled(operation.body, (*way, name), "x"))
                 assert answer.status_code == 422, f"{operation.method} {operation.path} takes {'/'.join((*way, name))}: {answer.text[:300]}"
                 assert not [each for each in statements if each.startswith(("INSERT", "UPDATE", "DELETE"))], operation.path
 
@@ -224,30 +252,30 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_body_that_is_made_to_hurt_is_refused(house: House, bomb: str) -> None:
+def test_a_body_that_is_made_to_hurt_is_refused(sqlite_house: House, bomb: str) -> None:
     """By every operation that takes one, before anything is written, and in few words."""
-    for operation in operations(house.app):
+    for operation in operations(sqlite_house.app):
         if operation.takes:
             with counted() as statements:
-                answer = house.send(operation.method, operation.address(house.ids), BOMBS[bomb])
+                answer = sqlite_house.send(operation.method, operation.address(sqlite_house.ids), BOMBS[bomb])
             empty = bomb == "empty" and answer.status_code in FINE and operation.method == "POST"  # a body that may be left out
             assert answer.status_code in (400, 404, 413, 422) or empty, f"{operation.path}: {answer.status_code} {answer.text[:300]}"
             assert empty or not [each for each in statements if each.startswith(("INSERT", "UPDATE", "DELETE"))], operation.path
             assert len(answer.content) < 20_000, operation.path
 
 
-def test_a_list_in_a_body_has_an_end(house: House) -> None:
+def test_a_list_in_a_body_has_an_end(sqlite_house: House) -> None:
     """Longer than a database takes parameters in one statement, and shorter than a body may be."""
     many = [""] * 200_000
     spoils = {
         ("PATCH", "/projects"): {"triage": "in", "where": {"external_id": many}},
         ("POST", "/webhook-endpoints"): {"url": SELF, "filter": {"tags": many}},
-        ("PATCH", f"/webhook-endpoints/{house.ids['endpoint_id']}"): {"types": many},
-        ("POST", f"/webhook-endpoints/{house.ids['endpoint_id']}/replay"): {"types": many},
-        ("PUT", f"/keys/{house.ids['key_id']}/grants"): {"grants": many},
+        ("PATCH", f"/webhook-endpoints/{sqlite_house.ids['endpoint_id']}"): {"types": many},
+        ("POST", f"/webhook-endpoints/{sqlite_house.ids['endpoint_id']}/replay"): {"types": many},
+        ("PUT", f"/keys/{sqlite_house.ids['key_id']}/grants"): {"grants": many},
     }
     for (method, path), body in spoils.items():
-        answer = house.admin(method, f"{PREFIX}{path}", json=body)
+        answer = sqlite_house.admin(method, f"{PREFIX}{path}", json=body)
         assert answer.status_code == 422, f"{method} {path}: {answer.status_code} {answer.text[:300]}"
         assert len(answer.content) < 2_000
 
@@ -273,7 +301,7 @@ def forged(shape: Any, texts: Any) -> str:
 
 
 def test_a_forged_cursor_is_a_place_in_a_list_or_refused(house: House) -> None:
-    odd = [7, {}, "", "2026-01-01", "2026-01-01T00:00:00", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "a\x00b", "9" * 30, str(uuid4())]
+    odd = [7, {}, "", "2026-01-01T00:00:00", "9999-12-31T23:59:59-23:59", "a\x00b", "9" * 30, str(uuid4())]
     for path, shape in lists(house):
         whole = len(house.admin.data(path))
         for value in odd:
@@ -283,21 +311,21 @@ def test_a_forged_cursor_is_a_place_in_a_list_or_refused(house: House) -> None:
                 assert answer.status_code == 400 or len(answer.json()["data"]) <= whole
 
 
-def test_a_cursor_that_was_changed_or_made_up_is_refused(house: House) -> None:
-    for path, _ in lists(house):
-        answer = house.admin("GET", path, params={"limit": 1})
+def test_a_cursor_that_was_changed_or_made_up_is_refused(sqlite_house: House) -> None:
+    for path, _ in lists(sqlite_house):
+        answer = sqlite_house.admin("GET", path, params={"limit": 1})
         cursor = answer.json()["next_cursor"] or urlsafe_b64encode(b'[["x"],"y"]').decode()
         inside = urlsafe_b64decode(cursor)
         spoils = [cursor[:-4], cursor[::-1], cursor + cursor, "=", "é\x00", "A" * 2_001]
         spoils += [urlsafe_b64encode(inside.replace(b'"', b"'")).decode(), urlsafe_b64encode(b"[" * 1_400).decode()]
         for spoil in spoils:
             with counted() as statements:
-                answer = house.admin("GET", path, params={"limit": 1, "cursor": spoil})
+                answer = sqlite_house.admin("GET", path, params={"limit": 1, "cursor": spoil})
             assert answer.status_code == 400, f"{path}: {spoil[:80]}: {answer.status_code} {answer.text[:300]}"
             assert len(answer.content) < 2_000
             assert len(statements) < 20, "refused before the list is read"
-    for spoil in ("x", "1-", "9" * 40 + "-1", "1-" + "9" * 18, "-1-1", "1-1-1", "\u0661-\u0661", "A" * 100_000):
-        assert house.admin("GET", f"{PREFIX}/events", params={"after": spoil}).status_code in (400, 410), spoil[:80]
+    for spoil in ("x", "1-", "9" * 40 + "-1", "1-" + "9" * 18, "-1-1", "1-1-1", "\u0661-\u0661", "A" * 10_000):
+        assert sqlite_house.admin("GET", f"{PREFIX}/events", params={"after": spoil}).status_code in (400, 410), spoil[:80]
 
 
 # -- headers ---------------------------------------------------------------------------------------------------------------------------
@@ -317,13 +345,13 @@ BEHIND = (
 )
 
 
-def test_no_header_comes_back_as_one_or_is_a_fault(house: House) -> None:
+def test_no_header_comes_back_as_one_or_is_a_fault(sqlite_house: House) -> None:
     values = (SPLIT, b"\xff\xfe\x00", b"a" * 60_000, b"-1", b'"x",' * 5_000)
     for name in (*HEADERS, *BEHIND):
         for value in values:
             for method, path in (("POST", f"{PREFIX}/webhook-endpoints"), ("GET", "/projects")):
-                headers = {"Authorization": f"Bearer {house.admin.key}".encode(), name: value}
-                answer = house.ada(method, path, headers=headers, content=b"{}" if method == "POST" else None)
+                headers = {"Authorization": f"Bearer {sqlite_house.admin.key}".encode(), name: value}
+                answer = sqlite_house.ada(method, path, headers=headers, content=b"{}" if method == "POST" else None)
                 assert answer.status_code < 500, f"{method} {path} with {name}: {value[:60]!r}: {answer.text[:300]}"
                 told = [*answer.headers.keys(), *answer.headers.values()]
                 assert not [each for each in told if "evil" in each or "\r" in each or "\n" in each], (path, name)
@@ -332,8 +360,8 @@ def test_no_header_comes_back_as_one_or_is_a_fault(house: House) -> None:
 @pytest.mark.parametrize(
     "path", ["/login?next=/%0d%0aSet-Cookie:%20evil=1", "/tasks%0d%0aSet-Cookie:%20evil=1", "/static/%0d%0aevil", "/tasks/%0d%0aevil?x=%0d%0a"]
 )
-def test_no_path_becomes_a_header(house: House, path: str) -> None:
-    for asker in (house.ada, Browser(house.app)):
+def test_no_path_becomes_a_header(sqlite_house: House, path: str) -> None:
+    for asker in (sqlite_house.ada, Browser(sqlite_house.app)):
         answer = asker.get(path)
         assert answer.status_code < 500
         assert not [each for each in answer.headers.values() if "\r" in each or "\n" in each]
