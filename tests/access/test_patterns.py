@@ -58,7 +58,7 @@ def nested(pattern: str, flags: int = 0) -> bool:
 
 def test_no_pattern_repeats_a_repetition() -> None:
     found = dict(patterns())
-    assert len(found) > 15
+    assert len(found) > 10
     assert [name for name, pattern in found.items() if nested(pattern.pattern, pattern.flags & ~re.UNICODE)] == []
 
 
@@ -67,7 +67,7 @@ def test_the_judge_of_patterns_is_judged(pattern: str, bad: bool) -> None:
     assert nested(pattern) is bad
 
 
-@pytest.mark.parametrize("beginning", ["eyJ", "Bearer ", "pk_", "hub_aaaaaaaa", "x/receivers/", "x/setup/"])
+@pytest.mark.parametrize("beginning", ["eyJ", "Bearer ", "pk_", "hub_aaaaaaaa"])
 def test_what_begins_like_a_secret_is_taken_whole(beginning: str) -> None:
     """The search through a log's texts never reads on in vain and begins anew one letter further: that would be work by the square of the length."""
     text = f"-{beginning}a" * 1_000
