@@ -25,7 +25,8 @@ from hub.models import Audit, Container, Event, Project, Task, TaskProject
 READ, ALL = "private.read", "all"
 TASKS, PROJECTS, CONTAINERS, EVENTS = ("task_id",), ("project_id",), ("container_id", "parent_id"), ("event_id",)
 NOT_CONTENT = (
-    *("/account", "/docs", "/login", "/logout", "/setup", "/static", "/metrics", "/openapi.json", "/admin/connections"),
+    *("/account", "/docs", "/login", "/logout", "/setup", "/static", "/metrics", "/openapi.json"),
+    *("/admin/connections", "/admin/endpoints", "/admin/keys", "/admin/audit"),
     *("/api/v1/users", "/api/v1/keys", "/api/v1/teams", "/api/v1/audit", "/api/v1/policy", "/api/v1/figures", "/api/v1/event-types"),
     *("/api/v1/webhook-endpoints", "/api/v1/connections", "/api/v1/sync-runs"),
 )

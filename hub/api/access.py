@@ -23,7 +23,8 @@ from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem, not_found
 from hub.models import ApiKey, User
-from hub.portfolio.tasks import Instant, Text
+from hub.portfolio.tasks import Instant
+from hub.portfolio.texts import Text
 
 router = APIRouter(tags=["access"], dependencies=[ADMIN], route_class=Exact)
 FILE: dict[str, dict[int | str, dict[str, Any]]] = {

@@ -27,7 +27,7 @@ from hub.delivery.address import Rules, TargetRefused
 from hub.delivery.endpoints import EndpointProblem, Terms
 from hub.delivery.pull import Cursor, Lost
 from hub.models import ApiKey, Endpoint
-from hub.portfolio.tasks import Text
+from hub.portfolio.texts import Text
 
 router = APIRouter(prefix="/webhook-endpoints", tags=["webhook endpoints"], route_class=Exact)
 OWNERS = allowed(Role.ADMIN, Role.PMO, Role.CONSUMER)

@@ -114,7 +114,7 @@ class PeopleQuery(people.PeopleFilter, Paging, Zoned):
     pass
 
 
-@router.get("", summary="People", response_model=Listed[PersonShape])
+@router.get("", summary="People", response_model=Listed[PersonShape], responses=answers.CACHED)
 def list_people(request: Request, hub: HubHere, asked: Annotated[PeopleQuery, Query()]) -> Response:
     """Active ones first, by name, with all their users and their open and overdue tasks, each counted once."""
     day = hub.day(asked.tz)

@@ -65,7 +65,7 @@ class PolicyBody(BaseModel):
     version: int | None = None
 
 
-@router.get("/portfolios", summary="The PMO's own tree", response_model=Tree)
+@router.get("/portfolios", summary="The PMO's own tree", response_model=Tree, responses=answers.CACHED)
 def list_portfolios(request: Request, hub: HubHere) -> Response:
     """Portfolios, programmes and initiatives, each before what is below it. Their figures: /portfolio?portfolio_id=ID, and so for every list."""
     with hub.database.reading() as session:

@@ -19,7 +19,8 @@ from hub.portfolio.history import AT, since
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.moments import json_date, json_uuid, only
 from hub.portfolio.reach import Day, Reach
-from hub.portfolio.tasks import SETTLED, Chosen, Text, present
+from hub.portfolio.tasks import SETTLED, Chosen, present
+from hub.portfolio.texts import Text
 from hub.portfolio.triage import triage
 
 Shape = dict[str, Any]

@@ -12,10 +12,10 @@ from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
 
+from hub.portfolio.texts import storable
+
 Key = tuple[Any, ...]
 LARGEST = 2**63
-NUL = "\x00"
-"""The one character that PostgreSQL keeps in no text."""
 
 
 def whole(text: str) -> int:
@@ -24,12 +24,6 @@ def whole(text: str) -> int:
     if not -LARGEST <= number < LARGEST:
         raise ValueError("out of range")
     return number
-
-
-def _plain(text: str) -> str:
-    if NUL in text:
-        raise ValueError("must not hold the character NUL")
-    return text
 
 
 def _instant(text: str) -> datetime:
@@ -42,7 +36,7 @@ def _instant(text: str) -> datetime:
         raise ValueError("out of range") from error
 
 
-PARSERS: dict[type, Callable[[str], Any]] = {UUID: UUID, int: whole, str: _plain, date: date.fromisoformat, datetime: _instant}
+PARSERS: dict[type, Callable[[str], Any]] = {UUID: UUID, int: whole, str: storable, date: date.fromisoformat, datetime: _instant}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from hub.models import Capacity, Holiday, Portfolio, TimeOff, TriageRule
 from hub.models import Policy as Row
-from hub.portfolio.tasks import Text
+from hub.portfolio.texts import Text
 from hub.portfolio.workdays import Workdays
 
 DEFAULT = "default"

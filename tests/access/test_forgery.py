@@ -10,10 +10,12 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from sqlalchemy import select
 
-from hub.access import links
+from hub.access import keys, links
 from hub.access.keys import Role
 from hub.db import Base, Database
 from hub.settings import Settings
+from hub.vault import Vault
+from tests.access import hostile
 from tests.access.conftest import PASSWORD, Browser, person
 from tests.api import builders as make
 from tests.api.builders import NOW
@@ -25,6 +27,18 @@ BOOKS = {"audit", "login_attempt"}
 def database_url(sqlite_url: str) -> str:
     """What these tests are about does not depend on the database."""
     return sqlite_url
+
+
+@pytest.fixture
+def ids(database: Database) -> dict[str, str]:
+    """Of everything that a form's address names."""
+    with database.writing() as session:
+        account = make.connection(session)
+        owner = keys.verify(session, keys.create(session, "k", "admin", NOW), NOW)
+        assert owner is not None
+        things = hostile.staff(session, Vault([b"k" * 32]), owner)
+        found = {**things, "connection_id": account.id, "project_id": make.project(session, account).id, "token": links.make(session, NOW)}
+        return {name: str(each) for name, each in found.items()}
 
 
 @pytest.fixture
@@ -66,11 +80,8 @@ def tricks(token: str, stranger: str) -> list[tuple[str, dict[str, Any], dict[st
     ]
 
 
-def test_no_form_takes_what_another_site_sends(app: FastAPI, database: Database) -> None:
+def test_no_form_takes_what_another_site_sends(app: FastAPI, database: Database, ids: dict[str, str]) -> None:
     person(database, Role.ADMIN)
-    with database.writing() as session:
-        account = make.connection(session)
-        ids = {"connection_id": str(account.id), "token": links.make(session, NOW)}
     ada, stranger = Browser(app, "https://hub.test"), Browser(app, "https://hub.test")
     ada.log_in()
     every = forms(app, ids)
@@ -86,11 +97,9 @@ def test_no_form_takes_what_another_site_sends(app: FastAPI, database: Database)
     assert ada.get("/account").status_code == 200
 
 
-def test_a_form_that_is_fine_is_taken(app: FastAPI, database: Database) -> None:
+def test_a_form_that_is_fine_is_taken(app: FastAPI, database: Database, ids: dict[str, str]) -> None:
     """Else the test above would prove nothing."""
     person(database, Role.ADMIN)
-    with database.writing() as session:
-        ids = {"connection_id": str(make.connection(session).id), "token": links.make(session, NOW)}
     ada = Browser(app, "https://hub.test")
     ada.log_in()
     token = ada.token("/account")
@@ -100,11 +109,9 @@ def test_a_form_that_is_fine_is_taken(app: FastAPI, database: Database) -> None:
             assert answer.status_code != 403, f"{path}: {answer.text[:500]}"
 
 
-def test_no_page_changes_anything_by_being_looked_at(app: FastAPI, database: Database) -> None:
+def test_no_page_changes_anything_by_being_looked_at(app: FastAPI, database: Database, ids: dict[str, str]) -> None:
     """A picture in somebody's mail may point anywhere: by GET and HEAD nothing happens, log-out included."""
     person(database, Role.ADMIN)
-    with database.writing() as session:
-        ids = {"connection_id": str(make.connection(session).id), "token": links.make(session, NOW)}
     ada = Browser(app, "https://hub.test")
     ada.log_in()
     before = state(database)

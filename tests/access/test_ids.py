@@ -126,7 +126,7 @@ HELD_AS = {"assignee_id": "person_id", "parent_id": "container_id"}
 def test_another_s_thing_is_to_the_api_as_if_it_were_not_there(house: House, role: Role) -> None:
     caller, before, tried = Caller(house.app, house.keys[role]), house.state(), 0
     for operation in operations(house.app):
-        for spot in [each for each in spots(operation) if each not in SEES.get(role, ())]:
+        for spot in [each for each in spots(operation) if each not in SEES.get(role, ()) and HELD_AS.get(each, each) in house.ids]:
             theirs = {spot: house.ids[HELD_AS.get(spot, spot)]}
             nobodys = {spot: uuid4()}
             answers, prices = [], []
@@ -190,7 +190,8 @@ def test_an_admin_would_have_reached_all_of_it(house: House) -> None:
         admin = Caller(house.app, keys.create(session, "another admin", "admin", NOW))
         assert session.get(Identity, house.ids["person_id"]) is not None
     for operation in operations(house.app):
-        if operation.method == "GET" and "{" in operation.path and "/containers" not in operation.path:
+        there = set(re.findall(r"\{(\w+)\}", operation.path)) <= house.ids.keys()
+        if operation.method == "GET" and "{" in operation.path and there and "/containers" not in operation.path:
             assert admin("GET", operation.address(house.ids)).status_code == 200, operation.path
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import shutil
 import typing
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx
@@ -211,7 +213,8 @@ def test_no_field_of_a_form_is_a_fault(house: House) -> None:
             continue
         for value in (f"{MARK}\x00", f"{MARK}' OR '1'='1", "\u202e" * 400, f"{uuid4()}"):
             fields = {**dict.fromkeys(names, value), f"category:{value}": "done", f"category:{house.ids['status_id']}": value, "csrf": token}
-            address = path.replace("{connection_id}", str(house.ids["connection_id"])).replace("{token}", value[:9])
+            ids = {**house.ids, **house.fresh(), "token": value[:9]}
+            address = re.sub(r"\{(\w+)\}", lambda found, ids=ids: quote(str(ids.get(found[1], value))), path)
             with counted() as statements:
                 answer = house.ada("POST", address, data=fields, headers={"Origin": house.ada.origin})
             assert answer.status_code < 500, f"{path}: {value[:40]!r}: {answer.text[:500]}"
