@@ -214,7 +214,7 @@ def test_no_field_of_a_form_is_a_fault(house: House) -> None:
         for value in (f"{MARK}\x00", f"{MARK}' OR '1'='1", "\u202e" * 400, f"{uuid4()}"):
             fields = {**dict.fromkeys(names, value), f"category:{value}": "done", f"category:{house.ids['status_id']}": value, "csrf": token}
             ids = {**house.ids, **house.fresh(), "token": value[:9]}
-            address = re.sub(r"\{(\w+)\}", lambda found, ids=ids: quote(str(ids.get(found[1], value))), path)
+            address = re.sub(r"\{(\w+)\}", lambda found, ids=ids, value=value: quote(str(ids.get(found[1], value))), path)
             with counted() as statements:
                 answer = house.ada("POST", address, data=fields, headers={"Origin": house.ada.origin})
             assert answer.status_code < 500, f"{path}: {value[:40]!r}: {answer.text[:500]}"
