@@ -19,7 +19,7 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("PATCH", "/webhook-endpoints/{endpoint_id}"): {"name": "renamed", "filter": {"tools": ["clickup"]}, "ordering": "none"},
     ("POST", "/webhook-endpoints/{endpoint_id}/rotate-secret"): {"overlap_hours": 1},
     ("POST", "/webhook-endpoints/{endpoint_id}/test"): {"type": "task.created"},
-    ("POST", "/webhook-endpoints/{endpoint_id}/replay"): {"types": ["task.*"], "entity_id": str(UUID(int=1)), "after": "1-1", "until": "1-2"},
+    ("POST", "/webhook-endpoints/{endpoint_id}/replay"): {"types": ["task.*"], "entity_id": str(UUID(int=1))},
     ("POST", "/webhook-endpoints/{endpoint_id}/parked/skip"): {"entity_id": str(UUID(int=1))},
     ("POST", "/webhook-endpoints/{endpoint_id}/parked/retry"): {"sequences": [1]},
     ("PUT", "/status-mappings/{status_id}"): {"category": "done"},

@@ -117,14 +117,15 @@ def spots(operation: Operation) -> list[str]:
     return [*re.findall(r"\{(\w+)\}", operation.path), *queried]
 
 
-SEES = {Role.PMO: {"connection_id", "run_id"}}
-"""Who sees whatever is not private sees that there are connections, and when they were read."""
+SEES = {Role.PMO: {"connection_id", "run_id", "assignee_id", "person_id"}}
+"""Who sees whatever is not private sees that there are connections, when they were read, and who works there."""
 HELD_AS = {"assignee_id": "person_id", "parent_id": "container_id"}
 
 
 @pytest.mark.parametrize("role", ROLES)
 def test_another_s_thing_is_to_the_api_as_if_it_were_not_there(house: House, role: Role) -> None:
     caller, before, tried = Caller(house.app, house.keys[role]), house.state(), 0
+    assert caller.get("/api/v1/figures").status_code == 200  # notes the key's use, once a minute
     for operation in operations(house.app):
         for spot in [each for each in spots(operation) if each not in SEES.get(role, ()) and HELD_AS.get(each, each) in house.ids]:
             theirs = {spot: house.ids[HELD_AS.get(spot, spot)]}
@@ -142,7 +143,7 @@ def test_another_s_thing_is_to_the_api_as_if_it_were_not_there(house: House, rol
             if operation.method != "GET" or f"{{{spot}}}" in operation.path:
                 assert answers[1].status_code in (403, 404), name
             tried += 1
-    assert tried > 60
+    assert tried > 50
     assert house.state() == before
 
 
