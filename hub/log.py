@@ -14,9 +14,10 @@ import structlog
 SECRET = re.compile(r"(?i)(authorization|token|secret|password|api[_-]?key|cookie)")
 BEARER = re.compile(
     r"(?<=/receivers/)[^\s\"'?#]+|(?<=/setup/)[^\s\"'?#]+|"  # an address that opens something is as good as a password
-    r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w-]+\.[\w-]+\.[\w-]+)"
+    r"\b(Bearer\s+\S+|pk_[0-9A-Za-z_]+|[0-2]/\d{6,}(?:/\d+)?:[0-9a-f]{16,}|hub_[0-9A-Za-z_-]{8,}|eyJ[\w.-]+)"
 )
 HIDDEN = "[redacted]"
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def redact(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -37,9 +38,32 @@ def without_secrets(value: Any) -> Any:
     return value
 
 
+def flat(text: str) -> str:
+    """The text in one line and without a terminal's control characters: what a stranger writes must not look like lines of ours."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def flatten(_logger: Any, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A structlog processor for people's eyes: texts in one line, a traceback's lines indented. (JSON escapes by itself.)"""
+    for key, value in list(entry.items()):
+        if key == "exception":
+            entry[key] = "\n".join(f"    {flat(line)}" for line in str(value).split("\n"))
+        elif isinstance(value, str):
+            entry[key] = flat(value)
+    return entry
+
+
+class OneLine(logging.Formatter):
+    """For what libraries log."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return flat(super().formatMessage(record))
+
+
 def configure(fmt: str = "console", level: str = "INFO") -> None:
     """Sets up logging for this process; called once by the CLI."""
-    renderer: Any = structlog.processors.JSONRenderer() if fmt == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    console = (flatten, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()))
+    rendered: Any = (structlog.processors.JSONRenderer(),) if fmt == "json" else console
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -47,13 +71,15 @@ def configure(fmt: str = "console", level: str = "INFO") -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             redact,
-            renderer,
+            *rendered,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr),  # looked up each time: stderr may be another one by then
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
 def get(name: str) -> Any:

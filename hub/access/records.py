@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
@@ -20,17 +20,20 @@ from hub.access.audit import Actor
 from hub.models import ApiKey, Audit, User
 
 COLUMNS = ("id", "at", "actor_kind", "actor_id", "address", "action", "target", "before", "after", "previous", "hash")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+STORABLE = r"^[^\x00]*$"
+"""NUL is the one character that PostgreSQL keeps in no text."""
+Moment = Annotated[AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(9998, 1, 1, tzinfo=UTC))]
 
 
 class AuditFilter(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    actor_id: str | None = Field(None, max_length=100, description="a user's or key's id; at the command line the system's name")
-    action: str | None = Field(None, max_length=100, description="such as user.changed")
-    target: str | None = Field(None, max_length=200, description="such as user:ID")
-    since: AwareDatetime | None = Field(None, description="from this moment on")
-    until: AwareDatetime | None = Field(None, description="before this moment")
+    actor_id: str | None = Field(None, max_length=100, pattern=STORABLE, description="a user's or key's id; at the command line the system's name")
+    action: str | None = Field(None, max_length=100, pattern=STORABLE, description="such as user.changed")
+    target: str | None = Field(None, max_length=200, pattern=STORABLE, description="such as user:ID")
+    since: Moment | None = Field(None, description="from this moment on")
+    until: Moment | None = Field(None, description="before this moment")
 
     def where(self) -> list[ColumnElement[bool]]:
         same = [getattr(Audit, name) == value for name in ("actor_id", "action", "target") if (value := getattr(self, name)) is not None]
@@ -51,9 +54,10 @@ def taken_out(session: Session, asked: AuditFilter, now: datetime, by: Actor) ->
     return session.scalars(select(Audit.id).order_by(Audit.id.desc()).limit(1)).one()
 
 
-def lines(reading: Callable[[], AbstractContextManager[Session]], asked: AuditFilter, last: int) -> Iterator[str]:
-    """The rows up to an id as CSV, a page in memory at a time."""
-    yield _csv(COLUMNS)
+def lines(reading: Callable[[], AbstractContextManager[Session]], asked: AuditFilter, last: int, form: str = "csv") -> Iterator[str]:
+    """The rows up to an id, a page in memory at a time; ``form``: csv, or jsonl for a row of JSON a line."""
+    if form == "csv":
+        yield _csv(COLUMNS)
     after = 0
     while True:
         some = select(Audit).where(*asked.where(), Audit.id > after, Audit.id <= last).order_by(Audit.id).limit(audit.PAGE)
@@ -61,7 +65,8 @@ def lines(reading: Callable[[], AbstractContextManager[Session]], asked: AuditFi
             rows = session.scalars(some).all()
         if not rows:
             return
-        yield "".join(_csv([audit.shape(row)[name] for name in COLUMNS]) for row in rows)
+        shapes = [audit.shape(row) for row in rows]
+        yield "".join(_csv([each[name] for name in COLUMNS]) if form == "csv" else f"{orjson.dumps(each).decode()}\n" for each in shapes)
         after = rows[-1].id
 
 
@@ -96,5 +101,5 @@ def _csv(values: Sequence[Any]) -> str:
     """One line. A cell that a spreadsheet would take for a formula gets an apostrophe in front."""
     line = io.StringIO()
     cells = [orjson.dumps(each).decode() if isinstance(each, dict) else "" if each is None else str(each) for each in values]
-    csv.writer(line).writerow([f"'{cell}" if cell.startswith(FORMULA) else cell for cell in cells])
+    csv.writer(line).writerow([f"'{cell}" if cell.lstrip(" ").startswith(FORMULA) else cell for cell in cells])
     return line.getvalue()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from hub.access import acts, audit, grants, keys, records, users
 from hub.access.audit import Actor
@@ -19,11 +19,18 @@ from hub.access.trail import RECORDED, WHO
 from hub.access.users import UserProblem
 from hub.api import answers
 from hub.api.door import ADMIN
-from hub.api.hub import HubHere
+from hub.api.exact import Exact
+from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem, not_found
 from hub.models import ApiKey, User
+from hub.portfolio.tasks import Instant
+from hub.portfolio.texts import Text
 
-router = APIRouter(tags=["access"], dependencies=[ADMIN])
+router = APIRouter(tags=["access"], dependencies=[ADMIN], route_class=Exact)
+FILE: dict[str, dict[int | str, dict[str, Any]]] = {
+    form: {200: {"content": {f"{media}; charset=utf-8": {"schema": {"type": "string"}}}}}
+    for form, media in (("csv", "text/csv"), ("jsonl", "application/x-ndjson"))
+}
 
 
 class UserShape(BaseModel):
@@ -42,8 +49,8 @@ class UserShape(BaseModel):
 class NewUser(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    email: str = Field(max_length=320)
-    name: str = Field(max_length=200)
+    email: Text = Field(max_length=320)
+    name: Text = Field(max_length=200)
     role: Role
 
 
@@ -74,10 +81,10 @@ class NewKey(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200, pattern=r"\S")
+    name: Text = Field(min_length=1, max_length=200, pattern=r"\S")
     role: Role
     scope: Scope = Scope.FULL
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     grants: list[str] = Field([], max_length=grants.MOST, description=f"each one of: {grants.CHOICES}")
     owner_user_id: UUID | None = Field(
         None, description="the key is worth no more than this person at the moment, and nothing once they are disabled"
@@ -241,10 +248,21 @@ def list_audit(hub: HubHere, asked: Annotated[AuditPage, Query()]) -> Response:
     return _json({"data": shown, "next_cursor": None if further is None else str(further)})
 
 
-@router.get("/audit.csv", summary="The same as a file, oldest first", response_class=StreamingResponse)
+@router.get("/audit.csv", summary="The same as a file, oldest first", response_class=StreamingResponse, responses=FILE["csv"])
 def export_audit(request: Request, hub: HubHere, asked: Annotated[AuditFilter, Query()]) -> Response:
     """That it was taken out is in the log too."""
+    return _file(request, hub, asked, "csv")
+
+
+@router.get("/audit.jsonl", summary="The same, a row of JSON a line", response_class=StreamingResponse, responses=FILE["jsonl"])
+def export_audit_lines(request: Request, hub: HubHere, asked: Annotated[AuditFilter, Query()]) -> Response:
+    """For a collector of logs, oldest first. That it was taken out is in the log too."""
+    return _file(request, hub, asked, "jsonl")
+
+
+def _file(request: Request, hub: Hub, asked: AuditFilter, form: str) -> Response:
     with hub.database.writing() as session:
         last = records.taken_out(session, asked, hub.now(), _by(request))
-    headers = {"Content-Disposition": 'attachment; filename="audit.csv"', "Cache-Control": "no-store"}
-    return StreamingResponse(records.lines(hub.database.reading, asked, last), media_type="text/csv; charset=utf-8", headers=headers)
+    headers = {"Content-Disposition": f'attachment; filename="audit.{form}"', "Cache-Control": "no-store"}
+    lines = records.lines(hub.database.reading, asked, last, form)
+    return StreamingResponse(lines, media_type=next(iter(FILE[form][200]["content"])), headers=headers)

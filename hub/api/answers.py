@@ -12,6 +12,8 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 T = TypeVar("T")
+CACHED: dict[int | str, dict[str, Any]] = {304: {"description": "the very answer whose ETag the caller has sent as If-None-Match"}}
+"""For routes that answer with ``tagged``."""
 
 
 class CoverageSummary(BaseModel):

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 from hub import delivery
 from hub.access.scope import Scope
 from hub.api import answers
-from hub.api.endpoints import Body, Owner, mine, told_as_problems
+from hub.api.endpoints import MOST_VALUES, Body, Owner, mine, told_as_problems
 from hub.api.events import unknown_types
+from hub.api.exact import Exact
 from hub.api.hub import HubHere
 from hub.api.paging import Paging
 from hub.api.problems import Problem, not_found
@@ -24,9 +25,9 @@ from hub.delivery import cards, catalogue, parked, pull, replay, trial
 from hub.delivery.pull import Cursor, Lost
 from hub.delivery.replay import Range
 from hub.models import Attempt, Parked
-from hub.portfolio.keyset import Keyset
+from hub.portfolio.keyset import LARGEST, Keyset
 
-router = APIRouter(prefix="/webhook-endpoints", tags=["webhook endpoints"])
+router = APIRouter(prefix="/webhook-endpoints", tags=["webhook endpoints"], route_class=Exact)
 NEWEST = Keyset((("id", Attempt.id, int),), descending=True)
 IN_ORDER = Keyset((("sequence", Parked.sequence, int),))
 
@@ -54,7 +55,7 @@ class ReplayBody(Body):
 
     event_id: UUID | None = Field(default=None, description="this one event")
     entity_id: UUID | None = Field(default=None, description="what this task, project ... told")
-    types: list[str] = Field(default=[], description="all of a noun as task.*; empty: all")
+    types: list[str] = Field(default=[], max_length=MOST_VALUES, description="all of a noun as task.*; empty: all")
     after: str | None = Field(default=None, max_length=60, description="a cursor: events after it")
     until: str | None = Field(default=None, max_length=60, description="a cursor: events up to it")
 
@@ -118,7 +119,7 @@ class RetryBody(Body):
     """``entity_id``: only what waits of it; ``sequences``: dead letters to try again. Neither: all that waits."""
 
     entity_id: UUID | None = None
-    sequences: list[int] = Field(default=[], max_length=500)
+    sequences: list[Annotated[int, Field(gt=-LARGEST, lt=LARGEST)]] = Field(default=[], max_length=500)
 
 
 class Count(BaseModel):

@@ -22,6 +22,8 @@ from hub.api.problems import Problem
 from hub.models import ApiKey
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="an API key: hub key create --name N --role R")
+MOST_PARAMETERS = 1_000
+"""Values of one question: fewer than any database takes in one statement, and more than an address of usual length holds."""
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="hub"'}
 
 
@@ -83,6 +85,8 @@ def known_parameters(request: Request, _key: Annotated[ApiKey, Depends(known_key
     """Refuses parameters that the document does not name, and single ones given twice: a typo in a filter must not return everything."""
     if not request.query_params:
         return
+    if len(request.query_params.multi_items()) > MOST_PARAMETERS:
+        raise Problem(400, "too_many_parameters", f"a question may have {MOST_PARAMETERS} parameters: ask several")
     parameters = _documented_parameters(request)
     given = [name for name, _ in request.query_params.multi_items()]
     errors = [(f"query/{name}", "there is no such parameter") for name in sorted(set(given) - parameters.keys())]

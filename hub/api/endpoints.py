@@ -19,6 +19,7 @@ from hub.access.keys import Role
 from hub.api import answers
 from hub.api.door import allowed
 from hub.api.events import unknown_types
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem, not_found
 from hub.delivery import cards, endpoints, pull
@@ -26,14 +27,19 @@ from hub.delivery.address import Rules, TargetRefused
 from hub.delivery.endpoints import EndpointProblem, Terms
 from hub.delivery.pull import Cursor, Lost
 from hub.models import ApiKey, Endpoint
-from hub.portfolio.tasks import Text
+from hub.portfolio.texts import Text
 
-router = APIRouter(prefix="/webhook-endpoints", tags=["webhook endpoints"])
+router = APIRouter(prefix="/webhook-endpoints", tags=["webhook endpoints"], route_class=Exact)
 OWNERS = allowed(Role.ADMIN, Role.PMO, Role.CONSUMER)
 Owner = Annotated[ApiKey, Depends(OWNERS)]
 Repeated = Annotated[str | None, Header(max_length=200, description="any word of your own; the same request with it makes one endpoint")]
+MOST_VALUES = 1_000
+"""Of one filter: each event is held against all of them."""
 REPEATABLE = timedelta(hours=24)
 """How long a POST may be sent again with the same Idempotency-Key and is answered as the first time, secret included."""
+
+
+Values: Any = Field([], max_length=MOST_VALUES)
 
 
 class Body(BaseModel):
@@ -43,24 +49,24 @@ class Body(BaseModel):
 class FilterShape(Body):
     """As the filters of ``/events``, each of them a list."""
 
-    tools: list[str] = []
-    connection_ids: list[UUID] = []
-    project_ids: list[UUID] = []
-    categories_from: list[StatusCategory] = []
-    categories_to: list[StatusCategory] = []
-    kinds: list[TaskKind] = []
-    assignee_ids: list[UUID] = []
-    tags: list[Text] = []
-    fields: list[Text] = []
+    tools: list[str] = Values
+    connection_ids: list[UUID] = Values
+    project_ids: list[UUID] = Values
+    categories_from: list[StatusCategory] = Values
+    categories_to: list[StatusCategory] = Values
+    kinds: list[TaskKind] = Values
+    assignee_ids: list[UUID] = Values
+    tags: list[Text] = Values
+    fields: list[Text] = Values
 
     def kept(self) -> dict[str, list[str]]:
         return {name: values for name, values in self.model_dump(mode="json").items() if values}
 
 
 class TermsBody(Body):
-    name: str | None = Field(None, max_length=200)
+    name: Text | None = Field(None, max_length=200)
     url: str | None = Field(None, max_length=2000)
-    types: list[str] | None = Field(None, description="of /event-types, or all of a noun such as task.*; empty: all")
+    types: list[str] | None = Field(None, max_length=MOST_VALUES, description="of /event-types, or all of a noun such as task.*; empty: all")
     filter: FilterShape | None = None
     thin: bool | None = Field(None, description="messages without data")
     ordering: Literal["entity", "none"] | None = Field(None, description="entity: what one entity tells comes in its order")

@@ -22,7 +22,8 @@ from hub.delivery.filter import Filter
 from hub.delivery.pull import Cursor, Lost, Page
 from hub.delivery.shapes import Message
 from hub.delivery.veil import Withheld, veiled
-from hub.portfolio.tasks import Instant, Text, assignees_meant
+from hub.portfolio.tasks import Instant, assignees_meant
+from hub.portfolio.texts import Text
 
 router = APIRouter(tags=["events"])
 READERS = Depends(allowed(Role.ADMIN, Role.PMO, Role.CONSUMER))

@@ -17,11 +17,12 @@ from hub.access.scope import BOUND
 from hub.access.trail import RECORDED, WHO
 from hub.api import answers
 from hub.api.door import ADMIN
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem, not_found
 from hub.models import ApiKey, Team, User
 
-router = APIRouter(tags=["access"], dependencies=[ADMIN])
+router = APIRouter(tags=["access"], dependencies=[ADMIN], route_class=Exact)
 TARGETS = Field(max_length=grants.MOST, description=f"each one of: {grants.CHOICES}")
 
 

@@ -18,7 +18,7 @@ def healthz() -> Response:
     return Response(answers.dump({"status": "ok"}), media_type="application/json")
 
 
-@router.get("/readyz", summary="Ready?")
+@router.get("/readyz", summary="Ready?", responses={503: {"description": "not yet; the answer says why", "content": {"application/json": {}}}})
 def readyz(hub: HubHere) -> Response:
     """200 when the database is reachable and has this program's version; else 503 with the reason."""
     try:

@@ -8,23 +8,22 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
 
 from connectors.records import StatusCategory
 from hub import delivery
 from hub.api import answers
 from hub.api.answers import Listed, Single
 from hub.api.door import ADMIN_OR_PMO
+from hub.api.exact import Exact
 from hub.api.figures import Named
 from hub.api.hub import HubHere
 from hub.api.paging import Paging
 from hub.api.problems import not_found
-from hub.models import Status
 from hub.portfolio import mappings
 from hub.portfolio.reach import meta
 from hub.sync import remap
 
-router = APIRouter(tags=["status mappings"])
+router = APIRouter(tags=["status mappings"], route_class=Exact)
 Category = Literal["backlog", "unstarted", "started", "blocked", "done", "cancelled"]
 
 
@@ -71,8 +70,7 @@ def list_status_mappings(hub: HubHere, asked: Annotated[MappingQuery, Query()]) 
 def set_status_mapping(hub: HubHere, status_id: UUID, word: Word) -> Response:
     """The tasks that carry the status follow in the same transaction, and who listens is told at once."""
     with hub.database.writing() as session:
-        seen = session.scalar(select(Status.id).where(Status.id == status_id, *hub.reach(session).statuses()))
-        if seen is None or not remap.say(session, status_id, word.category, hub.now()):
+        if not remap.say(session, status_id, word.category, hub.now(), seen=hub.reach(session).statuses()):
             raise not_found("status")
     delivery.ring(hub.jobs)
     with hub.database.reading() as session:

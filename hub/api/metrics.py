@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -23,13 +24,14 @@ from hub.access.trail import REFUSED, WHO
 from hub.access.who import Who
 from hub.api.door import CHALLENGE, within
 from hub.api.hub import HubHere
-from hub.api.problems import Problem
+from hub.api.problems import Problem, documented
 from hub.delivery import endpoints, retention
 from hub.models import Connection, Endpoint, SyncRun
 
 LOOPBACK = ("127.0.0.1", "::1")
 PASSED_ON = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 RECENT = timedelta(hours=24)
+WORDS = {401: "not from this machine, and no valid key", 403: "not an admin's key", 429: "too often; Retry-After says when again"}
 
 
 def admin_or_here(request: Request, hub: HubHere) -> None:
@@ -55,7 +57,7 @@ def admin_or_here(request: Request, hub: HubHere) -> None:
 router = APIRouter(tags=["health"], dependencies=[Depends(admin_or_here)])
 
 
-@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+@router.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse, responses=documented(WORDS))
 def metrics(hub: HubHere) -> Response:
     """Of the log, endpoints, connections and runs; from this machine, or with an admin's key."""
     with hub.database.reading() as session:

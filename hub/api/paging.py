@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as NotBase64
 from hashlib import blake2b
 from typing import Any
@@ -23,7 +23,7 @@ class Paging(BaseModel):
         if self.cursor is None:
             return None
         try:
-            texts, seal = orjson.loads(urlsafe_b64decode(self.cursor.encode()))
+            texts, seal = orjson.loads(b64decode(self.cursor.encode(), b"-_", validate=True))
             if seal != self._seal(texts):
                 raise ValueError("another question's cursor")
             return keyset.parse(texts)

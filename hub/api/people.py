@@ -18,6 +18,7 @@ from hub.access.trail import RECORDED, WHO
 from hub.api import answers
 from hub.api.answers import Listed, Single
 from hub.api.door import ADMIN
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.paging import Paging, Zoned
 from hub.api.problems import Problem, not_found
@@ -26,7 +27,7 @@ from hub.portfolio import joining, matches, people
 from hub.portfolio.joining import JoiningProblem
 from hub.portfolio.reach import meta
 
-router = APIRouter(prefix="/people", tags=["people"])
+router = APIRouter(prefix="/people", tags=["people"], route_class=Exact)
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=joining.MOST, description="of persons, or of tools' users")]
 
 
@@ -113,7 +114,7 @@ class PeopleQuery(people.PeopleFilter, Paging, Zoned):
     pass
 
 
-@router.get("", summary="People", response_model=Listed[PersonShape])
+@router.get("", summary="People", response_model=Listed[PersonShape], responses=answers.CACHED)
 def list_people(request: Request, hub: HubHere, asked: Annotated[PeopleQuery, Query()]) -> Response:
     """Active ones first, by name, with all their users and their open and overdue tasks, each counted once."""
     day = hub.day(asked.tz)

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from hub.api import answers
 from hub.api.answers import Single
 from hub.api.door import ADMIN_OR_PMO
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.portfolio import TriageShape
 from hub.api.problems import Problem
@@ -24,7 +25,8 @@ from hub.portfolio.policy import Calendar, Decided, Policy, TriageRuleShape
 from hub.portfolio.projects import ProjectFilter
 from hub.portfolio.reach import meta
 
-router = APIRouter(tags=["policy"])
+router = APIRouter(tags=["policy"], route_class=Exact)
+MOST_VALUES = 1_000
 
 
 class Change(BaseModel):
@@ -58,6 +60,19 @@ class Which(StrEnum):
     UNSORTED = "unsorted"
 
 
+class Where(ProjectFilter):
+    """As the filters of ``/projects``. A filter that does not exist is refused: it would let everything through."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Self:
+        for name in self.model_fields_set:
+            if isinstance(given := getattr(self, name), list) and len(given) > MOST_VALUES:
+                raise ValueError(f"{name} may have {MOST_VALUES} values")
+        return self
+
+
 class Sorting(BaseModel):
     """``ids`` or ``where``: which projects. ``unsorted`` takes a decision back."""
 
@@ -65,7 +80,7 @@ class Sorting(BaseModel):
 
     triage: Which
     ids: list[UUID] | None = Field(None, max_length=10_000)
-    where: ProjectFilter | None = None
+    where: Where | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -82,7 +97,7 @@ class SortedShape(BaseModel):
 READERS: Mapping[str, Callable[[str], dict[date, str]]] = {"ics": holidays.from_ics, "csv": holidays.from_csv}
 
 
-@router.get("/policy", summary="Tolerances, rules, calendar", response_model=Single[Decided])
+@router.get("/policy", summary="Tolerances, rules, calendar", response_model=Single[Decided], responses=answers.CACHED)
 def read_policy(request: Request, hub: HubHere) -> Response:
     """What the figures are computed by. `version` 0: nothing was decided yet, these are the defaults. Single people's working time, their days off
     and the rules that name projects are shown to those who see all of the portfolio."""

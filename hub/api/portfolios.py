@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from hub.api import answers
 from hub.api.answers import Meta, Single
 from hub.api.door import ADMIN_OR_PMO
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem, not_found
 from hub.portfolio import policy, portfolios
@@ -20,7 +21,7 @@ from hub.portfolio.policy import Calendar, Decided, Policy
 from hub.portfolio.portfolios import Kind, RuleShape, Unfit, Written
 from hub.portfolio.reach import meta
 
-router = APIRouter(tags=["portfolio"])
+router = APIRouter(tags=["portfolio"], route_class=Exact)
 Version = Annotated[int | None, Query(description="the version that was read: refused with 409 where it is another one by now")]
 
 
@@ -64,7 +65,7 @@ class PolicyBody(BaseModel):
     version: int | None = None
 
 
-@router.get("/portfolios", summary="The PMO's own tree", response_model=Tree)
+@router.get("/portfolios", summary="The PMO's own tree", response_model=Tree, responses=answers.CACHED)
 def list_portfolios(request: Request, hub: HubHere) -> Response:
     """Portfolios, programmes and initiatives, each before what is below it. Their figures: /portfolio?portfolio_id=ID, and so for every list."""
     with hub.database.reading() as session:

@@ -16,6 +16,9 @@ from hub import log
 from hub.api.envelope import REQUEST_ID, security_headers
 
 MEDIA = "application/problem+json"
+PROBLEM: dict[str, Any] = {"content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}}}
+LONGEST, MOST_ERRORS = 300, 20
+"""What is told of one thing that is wrong, and of how many: an answer is not larger than what was asked."""
 CODES = {400: "bad_request", 401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -46,6 +49,11 @@ class Problem(Exception):
         self.status, self.code, self.detail, self.errors, self.headers = status, code, detail, tuple(errors), headers or {}
 
 
+def documented(words: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Problems as the OpenAPI document names them: {status: when it comes}."""
+    return {status: {"description": when, **PROBLEM} for status, when in words.items()}
+
+
 def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"there is no such {what}")
 
@@ -69,6 +77,16 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
+    document = app.openapi
+
+    def complete() -> dict[str, Any]:
+        """As a response's model the shape would be documented as application/json, too, which it never is."""
+        made = document()
+        shape = ProblemShape.model_json_schema(ref_template="#/components/schemas/{model}")
+        made.setdefault("components", {}).setdefault("schemas", {}).update({**shape.pop("$defs"), "ProblemShape": shape})
+        return made
+
+    app.openapi = complete  # type: ignore[method-assign]  # FastAPI's own way to extend the document
 
 
 def _problem(request: Request, error: Exception) -> Response:
@@ -84,7 +102,7 @@ def _http(request: Request, error: Exception) -> Response:
 def _invalid(request: Request, error: Exception) -> Response:
     """400 for a question that makes no sense, 422 for a body that does not fit, 404 for a path that can name nothing."""
     assert isinstance(error, RequestValidationError)
-    found = [(_pointer(item["loc"]), str(item["msg"])) for item in error.errors()]
+    found = [(_pointer(item["loc"])[:LONGEST], str(item["msg"])[:LONGEST]) for item in error.errors()[:MOST_ERRORS]]
     places = {item["loc"][0] for item in error.errors()}
     if any(item["type"] == "json_invalid" for item in error.errors()):
         return respond(request, Problem(400, "invalid_json", "the body is not JSON", errors=found))

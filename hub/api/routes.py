@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastapi import APIRouter, Depends
 
 from hub.api import (
@@ -23,27 +21,27 @@ from hub.api import (
     timeline,
     views,
 )
+from hub.api.answers import CACHED
 from hub.api.door import known_parameters
-from hub.api.problems import MEDIA, ProblemShape
+from hub.api.problems import documented
 
 PREFIX = "/api/v1"
-PROBLEM: dict[str, Any] = {"content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemShape"}}}}
 WORDS = {
     400: "the question makes no sense",
     401: "no valid key",
     403: "the key's role may not",
     404: "nothing there",
     409: "not as things stand",
+    413: "the body is too large",
     422: "the body does not fit",
     429: "too often; Retry-After says when again",
 }
 
 
 def api() -> APIRouter:
-    responses: dict[int | str, dict[str, Any]] = {status: {"description": words, **PROBLEM} for status, words in WORDS.items()}
-    responses[400] = {"description": WORDS[400], "model": ProblemShape, **PROBLEM}
-    made = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)], responses=responses)
-    for each in (
+    made = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)], responses=documented(WORDS))
+    tagged = (portfolio, portfolios, tasks, timeline, views)
+    routers = (
         portfolio,
         people,
         tasks,
@@ -59,6 +57,7 @@ def api() -> APIRouter:
         portfolios,
         access,
         grants,
-    ):
-        made.include_router(each.router)
+    )
+    for each in routers:
+        made.include_router(each.router, responses=CACHED if each in tagged else None)
     return made

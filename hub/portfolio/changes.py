@@ -20,7 +20,8 @@ from hub.portfolio.kept import kept
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.moments import json_date, json_uuid, only
 from hub.portfolio.reach import Day, Reach
-from hub.portfolio.tasks import SETTLED, Chosen, Text, present
+from hub.portfolio.tasks import SETTLED, Chosen, present
+from hub.portfolio.texts import Text
 from hub.portfolio.triage import triage
 
 Shape = dict[str, Any]

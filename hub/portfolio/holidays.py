@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from io import StringIO
 
 from icalendar import Calendar, Component
+from icalendar.error import BrokenCalendarProperty
 
 LONGEST = timedelta(days=60)
 MOST = 5000
@@ -37,18 +38,26 @@ def from_ics(text: str) -> dict[date, str]:
 def _days(event: Component, name: str) -> Iterator[date]:
     start = _day(event.get("DTSTART"), name)
     if event.get("DTEND") is not None:
-        end = _day(event["DTEND"], name)
+        length = _day(event["DTEND"], name) - start
     else:
-        length = getattr(event.get("DURATION"), "dt", None)
-        end = start + (length if isinstance(length, timedelta) else timedelta(days=1))
-    if not timedelta(0) <= end - start <= LONGEST:
+        given = _value(event.get("DURATION"))
+        length = given if isinstance(given, timedelta) else timedelta(days=1)
+    if not timedelta(0) <= length <= LONGEST or date.max - start < length:
         raise HolidayFileProblem(f"{name[:80]!r} ends before it begins, or lasts longer than {LONGEST.days} days")
-    for step in range(max((end - start).days, 1)):
+    for step in range(max(length.days, 1)):
         yield start + timedelta(days=step)
 
 
+def _value(of: object) -> object:
+    """What a property says; None for one that is missing or makes no sense."""
+    try:
+        return getattr(of, "dt", None)
+    except BrokenCalendarProperty:
+        return None
+
+
 def _day(value: object, name: str) -> date:
-    found = getattr(value, "dt", None)
+    found = _value(value)
     if isinstance(found, datetime):
         return found.date()
     if isinstance(found, date):
@@ -60,7 +69,7 @@ def from_csv(text: str) -> dict[date, str]:
     """{day: name}: a line is ``2026-12-25,Christmas Day``; semicolons do as well; a first line of headings is skipped. Raises HolidayFileProblem."""
     found: dict[date, str] = {}
     delimiter = ";" if text.partition("\n")[0].count(";") else ","
-    for number, cells in enumerate(csv.reader(StringIO(text.removeprefix("\ufeff")), delimiter=delimiter), 1):
+    for number, cells in enumerate(_cells(text.removeprefix("\ufeff"), delimiter), 1):
         if not any(cell.strip() for cell in cells):
             continue
         try:
@@ -74,6 +83,14 @@ def from_csv(text: str) -> dict[date, str]:
     if not found:
         raise HolidayFileProblem("there is no day in it: a line is 2026-12-25,Christmas Day")
     return found
+
+
+def _cells(text: str, delimiter: str) -> Iterator[list[str]]:
+    """The reader bounds how long a cell may be, and says so by an error of its own."""
+    try:
+        yield from csv.reader(StringIO(text), delimiter=delimiter)
+    except csv.Error as error:
+        raise HolidayFileProblem(f"this is not CSV: {error}") from error
 
 
 def _limit(found: dict[date, str]) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.orm import Session
+
+from hub.portfolio.texts import storable
 
 Key = tuple[Any, ...]
 LARGEST = 2**63
@@ -24,7 +26,17 @@ def whole(text: str) -> int:
     return number
 
 
-PARSERS: dict[type, Callable[[str], Any]] = {UUID: UUID, int: whole, str: str, date: date.fromisoformat, datetime: datetime.fromisoformat}
+def _instant(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError("an instant says its zone")
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("out of range") from error
+
+
+PARSERS: dict[type, Callable[[str], Any]] = {UUID: UUID, int: whole, str: storable, date: date.fromisoformat, datetime: _instant}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +65,7 @@ class Keyset:
         return beyond
 
     def parse(self, texts: Sequence[str]) -> Key:
-        """The key that ``str`` was taken of; raises ValueError."""
+        """The key that ``str`` was taken of; raises ValueError for whatever else somebody puts there."""
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError("a key is a list of texts")
         return tuple(PARSERS[kind](text) for text, (_, _, kind) in zip(texts, self.columns, strict=True))

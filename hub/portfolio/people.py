@@ -20,7 +20,8 @@ from hub.models import Assignment, Identity, Person, Task
 from hub.portfolio.fold import holds
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Reach
-from hub.portfolio.tasks import SETTLED, Chosen, Text, live, overdue
+from hub.portfolio.tasks import SETTLED, Chosen, live, overdue
+from hub.portfolio.texts import Text
 
 Shape = dict[str, Any]
 KEY = func.coalesce(Identity.person_id, Identity.id)

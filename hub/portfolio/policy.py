@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from hub.models import Capacity, Holiday, Portfolio, TimeOff, TriageRule
 from hub.models import Policy as Row
+from hub.portfolio.texts import Text
 from hub.portfolio.workdays import Workdays
 
 DEFAULT = "default"
@@ -36,7 +37,7 @@ class RuleName(StrEnum):
 
 
 class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Rule(Strict):
@@ -101,7 +102,7 @@ Minutes = Annotated[int, Field(ge=0, le=24 * 60)]
 
 class HolidayShape(Strict):
     day: date
-    name: str = Field(max_length=200)
+    name: Text = Field(max_length=200)
 
 
 class CapacityShape(Strict):
@@ -116,7 +117,7 @@ class TimeOffShape(Strict):
     person_id: UUID
     first_on: date
     last_on: date
-    note: str | None = Field(default=None, max_length=200)
+    note: Text | None = Field(default=None, max_length=200)
 
     @model_validator(mode="after")
     def _forwards(self) -> TimeOffShape:
@@ -160,15 +161,13 @@ class TriageRuleShape(Strict):
     """``value``: a name in which ``*`` stands for anything, a container's id (all below it is meant), or a tool. Case does not matter in names."""
 
     kind: RuleKind
-    value: str = Field(min_length=1, max_length=500)
+    value: Text = Field(min_length=1)
     decision: Decision
 
     @model_validator(mode="after")
     def _names_something(self) -> TriageRuleShape:
         if self.kind is RuleKind.CONTAINER:
             UUID(self.value)
-        if "\x00" in self.value:
-            raise ValueError("must not hold the character NUL")
         return self
 
 

@@ -21,7 +21,7 @@ from hub.models import Container, Holiday, Identity, Portfolio, PortfolioProject
 from hub.models import Policy as PolicyRow
 from hub.portfolio.policy import RuleKind, Stale, Strict
 from hub.portfolio.reach import Reach
-from hub.portfolio.tasks import Text
+from hub.portfolio.texts import Text
 
 Shape = dict[str, Any]
 PLAIN = ("id", "kind", "name", "code", "parent_id", "sponsor_id", "lead_id", "phase", "start_on", "due_on", "version", "created_at", "changed_at")

@@ -20,7 +20,8 @@ from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Day, Reach
 from hub.portfolio.rollup import health
 from hub.portfolio.tally import Tally, next_milestones, tallies, without_report
-from hub.portfolio.tasks import Archived, Chosen, Text
+from hub.portfolio.tasks import Archived, Chosen
+from hub.portfolio.texts import Text
 from hub.portfolio.triage import UNSORTED, Triage, triage
 
 Shape = dict[str, Any]

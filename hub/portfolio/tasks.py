@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import ColumnElement, String, cast, false, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import RowMapping
@@ -20,6 +20,7 @@ from hub.models import Assignment, Identity, Person, Task, TaskProject
 from hub.portfolio.fold import holds
 from hub.portfolio.keyset import LARGEST, Key, Keyset
 from hub.portfolio.reach import Reach
+from hub.portfolio.texts import Text
 
 SETTLED = (StatusCategory.DONE.value, StatusCategory.CANCELLED.value)
 COLUMNS = tuple(
@@ -36,14 +37,6 @@ NO_DUE = date(9999, 12, 31)
 BY_DUE = Keyset((("sort_due", func.coalesce(Task.due_on, literal(NO_DUE)), date), ("id", Task.id, UUID)))
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 
-
-def _storable(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not hold the character NUL")
-    return text
-
-
-Text = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
 Instant = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from connectors.records import StatusCategory
@@ -15,12 +17,14 @@ from hub.sync.status import unconfirmed
 from hub.sync.write import recount
 
 
-def say(session: Session, status_id: UUID, category: str | None, now: datetime) -> bool:
-    """Sets it; null withdraws the admin's word: the tool's own, or a suggestion by name, holds again. False where there is no such status.
+def say(session: Session, status_id: UUID, category: str | None, now: datetime, *, seen: Sequence[ColumnElement[bool]]) -> bool:
+    """Sets it; null withdraws the admin's word: the tool's own, or a suggestion by name, holds again. False where there is no such status. ``seen``:
+    the conditions under which a status is there for who says it.
 
     Position first, then the mapping, then the log: the order in which a sync's page takes the same locks.
     """
-    status, held = session.get(Status, status_id), session.get(StatusMapping, status_id)
+    status = session.scalars(select(Status).where(Status.id == status_id, *seen)).one_or_none()
+    held = session.get(StatusMapping, status_id)
     if status is None or held is None:
         return False
     counts_as, source = (category, "admin") if category else _unsaid(status)

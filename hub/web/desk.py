@@ -36,6 +36,7 @@ from hub.web.login import Fields, csrf, only, signed_in
 Form = Annotated[Fields, Depends(csrf)]
 Filter = TypeVar("Filter", bound=BaseModel)
 ZONE_COOKIE = "hub_tz"
+MOST_PARAMETERS = 1_000
 PAGES = (
     ("/", "Portfolio"),
     ("/projects", "Projects"),
@@ -185,7 +186,10 @@ class View:
 
     def __init__(self, desk: Desk, request: Request, session: Session) -> None:
         self.desk, self.request, self.session = desk, request, session
-        self.address = Address(request.url.path, request.query_params.multi_items())
+        given = request.query_params.multi_items()
+        if len(given) > MOST_PARAMETERS:
+            raise Wrong(400, "This address is too long", f"It may have {MOST_PARAMETERS} parameters. Begin again with fewer filters.")
+        self.address = Address(request.url.path, given)
 
     @cached_property
     def day(self) -> Day:
@@ -263,7 +267,7 @@ class View:
         text = self.address.one(name)
         if not text:
             return default
-        if not (text.isascii() and text.isdecimal()) or not 1 <= int(text[:9]) <= most:
+        if not (text.isascii() and text.isdecimal()) or len(text) > len(str(most)) or not 1 <= int(text) <= most:
             raise Wrong(400, "This number does not fit", f"{name} takes a whole number from 1 to {most}.")
         return int(text)
 

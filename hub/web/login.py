@@ -168,9 +168,12 @@ async def _fields(request: Request) -> Fields:
     try:
         with anyio.fail_after(FORM_SECONDS):
             body = await request.body()
-        return ImmutableMultiDict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FORM_FIELDS, errors="strict"))
+        found = parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=FORM_FIELDS, errors="strict")
     except (TimeoutError, ValueError, ClientDisconnect) as error:  # too slow, not a form, or gone
         raise TooMuch from error
+    if any("\x00" in text for pair in found for text in pair):  # no browser sends it, and PostgreSQL keeps it in no text
+        raise TooMuch
+    return ImmutableMultiDict(found)
 
 
 def same_origin(request: Request) -> bool:

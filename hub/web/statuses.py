@@ -7,12 +7,14 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from connectors.records import StatusCategory
+from hub.access import scope
 from hub.access.keys import Role
 from hub.portfolio import mappings
 from hub.portfolio.mappings import MappingFilter, Source
 from hub.sync import remap
 from hub.web import words
 from hub.web.desk import Act, Desk, View, Wrong
+from hub.web.login import signed_in
 
 MOST, A_PAGE = 1_000, 100
 SHOWS = {"open": "to be confirmed", "all": "all"}
@@ -52,6 +54,7 @@ def save(act: Act) -> str:
     """Every row that somebody chose something for; the others stay as they are."""
     now = act.desk.now()
     with act.desk.database.writing() as session:
+        seen = scope.of(session, signed_in(act.request)).statuses()
         for name, choice in act.fields.multi_items():
             key, _, status = name.partition(":")
             if key != "category" or not choice:
@@ -59,7 +62,7 @@ def save(act: Act) -> str:
             if choice != WITHDRAW and choice not in CHOICES:
                 raise Wrong(422, "This choice does not exist", "Go back, choose again and send it.")
             try:
-                known = remap.say(session, UUID(status), None if choice == WITHDRAW else choice, now)
+                known = remap.say(session, UUID(status), None if choice == WITHDRAW else choice, now, seen=seen)
             except ValueError as error:
                 raise Wrong(422, "There is no such status", "Go back, load the page again and send it.") from error
             if not known:

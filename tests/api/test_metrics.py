@@ -86,6 +86,25 @@ def test_from_elsewhere_it_takes_an_admins_key(app: FastAPI, as_role: Callable[[
     assert scrape(app, {"Authorization": f"Bearer {as_role(role).key}"}, host="203.0.113.9").status_code == status
 
 
+def test_who_is_refused_here_is_in_the_audit_log(app: FastAPI, database: Database, as_role: Callable[[str], Caller]) -> None:
+    for key in (as_role("viewer").key, "hub_aaaaaaaa_" + "a" * 43):
+        scrape(app, {"Authorization": f"Bearer {key}"}, host="203.0.113.9")
+    with database.reading() as session:
+        rows = [(row.action, row.actor_kind, row.address, row.after) for row in session.scalars(select(Audit).order_by(Audit.id))]
+    facts = {"method": "GET", "path": "/metrics"}
+    assert rows == [
+        ("request.refused", "key", "203.0.113.9", {**facts, "status": 403, "credential": None}),
+        ("request.refused", "nobody", "203.0.113.9", {**facts, "status": 401, "credential": "aaaaaaaa"}),
+    ]
+
+
+def test_keys_are_not_guessed_here_faster_than_elsewhere(app: FastAPI) -> None:
+    wrong = {"Authorization": "Bearer hub_aaaaaaaa_" + "a" * 43}
+    answers = [scrape(app, wrong, host="203.0.113.9") for _ in range(62)]
+    assert [answer.status_code for answer in answers] == [401] * 60 + [429] * 2
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
 def test_without_a_key_it_is_for_this_machine_only(app: FastAPI) -> None:
     assert scrape(app).status_code == 200
     assert scrape(app, host="203.0.113.9").status_code == 401

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey
+from joserfc.jwk import OctKey, RSAKey
 
 from connectors.base import Known, Scope
 from connectors.calls import Call, Forged, Hook
@@ -49,6 +50,40 @@ def unsigned() -> str:
     return ".".join(base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts) + "."
 
 
+def joined(header: dict[str, Any], key: bytes | None = None) -> str:
+    """A token by hand, with whatever header; signed by HMAC where there is a key."""
+    claims = {"aud": URL, "exp": int(NOW.timestamp()) + 300}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
+    mac = b"" if key is None else hmac.new(key, ".".join(parts).encode(), "sha256").digest()
+    return ".".join([*parts, base64.urlsafe_b64encode(mac).rstrip(b"=").decode()])
+
+
+def confused() -> list[str]:
+    """Tokens that ask to be verified in another way than the hub does: by no algorithm however it is written, by a key that the caller brings along
+    or names, by a signature of another kind, by a public key taken for a secret."""
+    private = RSAKey.generate_key(2048)
+    public = private.as_pem(private=False)
+    brought = OctKey.import_key("a key that the caller has made up").as_dict()
+    signed_by_rsa = jwt.encode({"alg": "RS256"}, {"aud": URL, "exp": int(NOW.timestamp()) + 300}, private, algorithms=["RS256"])
+    alien = b"a key that the caller has made up"
+    nameless = [joined({"alg": name, "typ": "JWT"}) for name in ("none", "None", "NONE", "", "HS256")]
+    return [
+        *nameless,
+        signed_by_rsa,
+        joined({"alg": "HS256"}, public),
+        joined({"alg": "HS256", "jwk": brought}, alien),
+        joined({"alg": "HS256", "kid": "../../dev/null"}, alien),
+        joined({"alg": "HS256", "jku": "https://evil.example.org/keys", "x5u": "https://evil.example.org/"}, alien),
+        joined({"alg": "RS256"}, SECRET.encode()),
+        joined({"alg": "HS256", "crit": ["b64"], "b64": False}, SECRET.encode()),
+        joined({}, SECRET.encode()),
+        signed() + ".x",
+        "." + signed().split(".", 1)[1],
+        signed().rpartition(".")[0],
+        json.dumps({"payload": "e30", "protected": "e30", "signature": ""}),
+    ]
+
+
 # -- what comes in -------------------------------------------------------------------------------------------------------------
 
 
@@ -65,6 +100,7 @@ def test_a_signed_call_names_its_item_and_itself(prefix: str) -> None:
         (signed(secret="another secret altogether, just as long"), "not the app's"),
         (signed("HS512"), "not the app's"),
         (unsigned(), "not the app's"),
+        *((token, "not the app's") for token in confused()),
         ("nonsense", "not the app's"),
         ("ünlesbar", "not the app's"),
         (signed()[:-6], "not the app's"),
