@@ -20,7 +20,7 @@ from hub.api.timeline import DependencyShape
 from hub.portfolio import dependencies, links
 from hub.portfolio.links import Link, LinkProblem
 from hub.portfolio.reach import meta
-from hub.portfolio.tasks import Text
+from hub.portfolio.texts import Text
 
 router = APIRouter(tags=["timeline"], dependencies=[ADMIN_OR_PMO])
 LAG = 366 * 24 * 60
