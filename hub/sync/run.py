@@ -353,9 +353,7 @@ class Work:
 
     def _end(self) -> None:
         tools = self.tools
-        counts = {
-            "created": self.tally.created,
-            "updated": self.tally.updated,
+        counts = {name: getattr(self.tally, name) for name in ("created", "updated")} | {
             "deleted": self.deleted,
             "unchanged": self._unchanged(),
             "requests": self.connector.http.requests,
