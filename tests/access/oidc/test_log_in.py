@@ -12,7 +12,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from hub.access import keys, links
+from hub.access import acts, keys, links
+from hub.access.audit import Actor
 from hub.db import Database
 from hub.models import LoginAttempt, PendingLogin, User
 from tests.access.conftest import PASSWORD, Browser, person
@@ -129,6 +130,20 @@ def test_the_stand_in_is_strict(issuer: Issuer) -> None:
     assert issuer.redeem({"code": ["x"], "code_verifier": ["y"], "redirect_uri": ["z"]}, "Basic aHViOng=")[0] == 401
     status, _, body = issuer.answer("/userinfo", b"", "Bearer another")
     assert (status, json.loads(body)) == (401, {})
+
+
+def test_whom_the_provider_vouches_for_gets_no_password_by_any_link(database: Database, visitor: Browser, issuer: Issuer) -> None:
+    """It would be a way past the groups."""
+    log_in(visitor, issuer)
+    with database.writing() as session:
+        ada = session.scalars(select(User)).one()
+        link = links.make(session, NOW, user_id=ada.id)
+        assert acts.new_link(session, ada, NOW, Actor("cli", None), local=True) is None
+        assert ada.link_until is not None, "opened to be joined anew instead"
+    for found in (visitor.get(f"/setup/{link}"), visitor.send(f"/setup/{link}", "/account", password=PASSWORD, again=PASSWORD)):
+        assert found.status_code == 404
+    with database.reading() as session:
+        assert session.scalars(select(User.password_hash)).all() == [None]
 
 
 # -- by the provider only -----------------------------------------------------------------------------------------------------------
