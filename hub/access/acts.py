@@ -27,8 +27,13 @@ def invite(session: Session, email: str, name: str, role: Role, now: datetime, b
     return made, token
 
 
-def new_link(session: Session, user: User, now: datetime, by: Actor) -> str:
-    """The token of a link with which a person chooses a new password; the old one holds until then."""
+def new_link(session: Session, user: User, now: datetime, by: Actor, *, local: bool) -> str | None:
+    """The token of a link with which a person chooses a new password; the old one holds until then. None where they come by the log-in provider,
+    which a password would be a way past: they are opened to be joined there anew."""
+    if not local or users.is_vouched_for(session, user):
+        users.open_for_provider(user, now)
+        audit.add(session, by, "user.opened_for_provider", f"user:{user.id}", now)
+        return None
     audit.add(session, by, "password.link_made", f"user:{user.id}", now)
     return links.make(session, now, user_id=user.id)
 

@@ -80,11 +80,12 @@ def add_user(act: Act) -> Response | str:
     return HOME if token is None else _link(act, named, token)
 
 
-def link(act: Act) -> Response:
+def link(act: Act) -> Response | str:
     with act.desk.database.writing() as session:
         user = _user(session, act)
-        token, named = acts.new_link(session, user, act.desk.now(), act.by()), user.name
-    return _link(act, named, token)
+        named, home = user.name, f"{HOME}/users/{user.id}"
+        token = acts.new_link(session, user, act.desk.now(), act.by(), local=act.desk.settings.local_login)
+    return home if token is None else _link(act, named, token)
 
 
 def _link(act: Act, named: str, token: str) -> Response:

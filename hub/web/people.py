@@ -115,10 +115,12 @@ def setup_page(request: Request, token: str) -> Response:
 
 
 def _link(request: Request, session: Session, token: str) -> AdminLink | None:
-    """The link, if it can be used. Without local log-in only one for an admin can: the way back in when the provider fails."""
+    """The link, if it can be used. Where the provider decides, for all or for this person, only an admin's can: the way back in."""
     door = front(request)
     link = links.find(session, token, door.now())
-    return link if link is None or link.user_id is None or door.settings.local_login else None
+    if link is None or link.user_id is None:
+        return link
+    return link if door.settings.local_login and not users.is_vouched_for(session, session.get_one(User, link.user_id)) else None
 
 
 def _spent(request: Request) -> Response:

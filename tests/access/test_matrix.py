@@ -33,7 +33,7 @@ FOR_ALL = {
     ("GET", "/login"): "the way in",
     ("POST", "/login"): "the way in, throttled",
     ("GET", "/login/oidc"): "the way in, throttled",
-    ("GET", "/login/oidc/callback"): "the way in: the state, the cookie and the provider's word are the permission (tests/access/test_oidc.py)",
+    ("GET", "/login/oidc/callback"): "the way in: the state, the cookie and the provider's word are the permission (tests/access/oidc)",
     ("GET", "/setup/{token}"): "the token is the permission",
     ("POST", "/setup/{token}"): "the token is the permission",
     ("POST", "/receivers/{connection}/{token}"): "the token and the signature are the permission (tests/hub/receivers)",

@@ -23,7 +23,7 @@ from hub.db import Database
 from hub.models import AdminLink, Audit, PendingLogin, User, UserIdentity, UserSession
 from hub.settings import Settings
 from tests.access.conftest import LIMITS, PASSWORD, person
-from tests.access.issuer import CLIENT, REDIRECT, SECRET, running
+from tests.access.oidc.issuer import CLIENT, REDIRECT, SECRET, running
 from tests.api.builders import NOW
 from tests.api.conftest import Clock
 

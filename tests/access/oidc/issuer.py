@@ -136,6 +136,7 @@ def running(now: Callable[[], datetime]) -> Iterator[Issuer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     issuer = Issuer(f"http://127.0.0.1:{server.server_port}", now)
+    key("one")  # made before several threads ask for it, who would each make their own
     thread = Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
     thread.start()
     try:
