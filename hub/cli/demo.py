@@ -17,6 +17,7 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
+from uuid import UUID
 
 import typer
 from sqlalchemy import Date, func, literal, select
@@ -111,7 +112,8 @@ def linked(hub: House) -> int:
     """Lets a task of each tool wait for one of the next, as a PMO would say by hand: no tool knows of the others. Returns how many."""
     with hub.database.writing() as session:
         day = Day(house.now(), hub.settings.zone)
-        reached, ends = reach(session), []
+        reached = reach(session)
+        ends: list[UUID] = []
         for connection in reached.connections:
             wanted = (Task.connection_id == connection.id, Task.kind == "task", Task.due_on.is_not(None), open_(), *live())
             nearest = func.abs(days_between(Task.due_on, literal(day.today, Date())))
