@@ -4,9 +4,9 @@ A task's row is wide (description, custom fields); a roll-up that reads only wha
 walks the rows. Partial, so that what is archived, gone or of no interest costs nothing. SQLite uses a partial index only where the query states the
 same condition with the same literals.
 
-Figures over everything cost a tenth of a second at 20,000 tasks, and a busy morning asks for the same ones again and again. So they may be kept
-in memory (``portfolio.kept``) for as long as the mark in ``written`` stays: every transaction that writes a table figures are made of sets another
-mark, in that transaction (``hub.db``). A table counts as such unless it is named in BESIDE: one added later costs speed at worst, never truth.
+Figures over everything cost a tenth of a second at 20,000 tasks, and the first hour of a week asks for the same ones again and again. So they may be
+kept in memory (``portfolio.kept``) for as long as the mark in ``written`` stays: every transaction that changes a row of a table figures are made of
+sets another mark, in that transaction (``hub.db``). A table counts as such unless BESIDE names it: one added later costs speed at worst, never truth.
 Refused: a position in the log or a time, which not all that changes a figure moves.
 """
 
