@@ -93,7 +93,7 @@ def due(session: Session, endpoint_id: UUID, now: datetime, busy: Set[UUID], *, 
     rows: list[Any] = list(session.execute(mine.where(Parked.sequence.in_([row.sequence for row in heads]))))
     rows += session.execute(behind.order_by(Parked.sequence).limit(FOLLOWERS))
     said = {line.sequence: line for line in lines(session, [row.sequence for row in rows])}
-    taken = [Waiting(*row, said.get(row.sequence)) for row in sorted(rows, key=lambda row: row.sequence)]
+    taken = [Waiting(**row._mapping, stored=said.get(row.sequence)) for row in sorted(rows, key=lambda row: row.sequence)]
     return taken, now
 
 
