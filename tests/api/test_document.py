@@ -94,7 +94,7 @@ class House:
                 }
                 sent["json"] = {name: said.get(name) or value for name, value in sent["json"].items()}
         key = {"Authorization": f"Bearer {self.callers[caller]}"} if self.callers[caller] else {}  # wrong keys would make the address wait
-        headers = {**sent.pop("headers"), **key}
+        headers = {name: value for name, value in sent.pop("headers").items() if name.lower() != "authorization"} | key
         wire = requests.Request(headers=headers, **{name: value for name, value in sent.items() if name in WIRE}).prepare()
         content = wire.body.encode() if isinstance(wire.body, str) else wire.body
         raw = [(name, value.encode("latin-1", "replace") if isinstance(value, str) else value) for name, value in wire.headers.items()]
