@@ -35,6 +35,8 @@ BODIES: Mapping[tuple[str, str], Any] = {
         "version": 0,
     },
     ("POST", "/policy/holidays"): {"format": "csv", "text": "2026-12-25,Christmas Day"},
+    ("POST", "/dependencies"): {"successor_id": str(UUID(int=1)), "predecessor_id": str(UUID(int=2))},
+    ("POST", "/connections/oauth"): {"tool": "asana", "name": "new"},
     ("POST", "/people/merges"): {"ids": [str(UUID(int=1)), str(UUID(int=2))]},
     ("POST", "/people/distinct"): {"ids": [str(UUID(int=1)), str(UUID(int=2))]},
     ("POST", "/people/{person_id}/split"): {"ids": [str(UUID(int=1))]},

@@ -15,7 +15,7 @@ import hub
 from hub import log
 
 PARSER: Any = importlib.import_module("re._parser")
-UNBOUNDED = 50
+UNBOUNDED = 100
 """Repeated so often or more counts as without end."""
 CONSTANTS: Any = importlib.import_module("re._constants")
 REPEATS = {CONSTANTS.MAX_REPEAT, CONSTANTS.MIN_REPEAT}
