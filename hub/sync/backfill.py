@@ -284,9 +284,11 @@ def _plain(value: Any, ids: Ids, name: str) -> Any:
 
 
 def _names(session: Session, projects: set[UUID]) -> dict[tuple[UUID | None, str], UUID]:
-    """Statuses by project and name, as they are called now."""
+    """Statuses by project and name, as they are called now: those that a project describes, and those that its tasks carry (they may be shared)."""
     found: dict[tuple[UUID | None, str], UUID] = {}
     for part in gone.chunks(list(projects)):
         for row in session.execute(select(Status.id, Status.project_id, Status.name).where(Status.project_id.in_(part), Status.deleted_at.is_(None))):
             found[row.project_id, (row.name or "").casefold()] = row.id
+        carried = select(Task.project_id, Task.status, Task.status_id).where(Task.project_id.in_(part), Task.status_id.is_not(None)).distinct()
+        found |= {(row.project_id, (row.status or "").casefold()): row.status_id for row in session.execute(carried)}
     return found
