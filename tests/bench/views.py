@@ -317,7 +317,7 @@ def report(title: str, anew: Mapping[str, Measured], kept: Mapping[str, Measured
         table.add_row(name, *figures, f"{anew[name].size / 1000:.1f}", str(anew[name].statements), few_said)
     Console(width=150).print(table)
     grown = [name for name in few if anew[name].statements > few[name].statements]
-    print(f"statements grow with rows: {', '.join(grown) or 'nowhere'}")
+    print(f"statements grow with rows: {', '.join(grown) or 'nowhere' if few else 'not compared'}")
     for said, found in (("anew", anew), ("kept", kept), ("loopback", wire)):
         slowest = max(found, key=lambda name: found[name].took[min(len(found[name].took) - 1, int(0.95 * len(found[name].took)))])
         print(f"slowest {said}: {slowest}, p95 {found[slowest].at(0.95, found[slowest].took)} ms")
