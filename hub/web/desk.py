@@ -24,7 +24,7 @@ from hub.access.scope import Scope
 from hub.access.trail import RECORDED
 from hub.db import Database
 from hub.jobs.base import Jobs
-from hub.portfolio import saved
+from hub.portfolio import portfolios, saved
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Day, Reach, meta, reach
 from hub.settings import Settings
@@ -228,9 +228,15 @@ class View:
         if unknown := set(tools) - known:
             there = ", ".join(sorted(known)) or "none yet"
             raise Wrong(400, "No such tool", f"{', '.join(sorted(unknown))[:100]} is not connected; connected are: {there}.")
-        if not tools and not ids:
+        portfolio_ids = set(self.ids("portfolio_id"))
+        if not tools and not ids and not portfolio_ids:
             return self.everything
-        return reach(self.session, tools=set(tools), connection_ids=set(ids), scope=self.scope_of_reader)
+        return reach(self.session, tools=set(tools), connection_ids=set(ids), portfolio_ids=portfolio_ids, scope=self.scope_of_reader)
+
+    @cached_property
+    def portfolios(self) -> Sequence[tuple[UUID, str]]:
+        """The PMO's own tree, to choose from: (id, name, indented)."""
+        return portfolios.names(self.session, self.everything)
 
     def asked(self, of: type[Filter]) -> Filter:
         """The address's parameters as a filter; one that makes no sense is said."""
@@ -311,7 +317,7 @@ class View:
         said = meta(self.session, self.reached, self.day, containers=containers or [])
         shared: dict[str, Any] = {"meta": said, "day": self.day, "address": self.address, "scope": scope or self.scope}
         shared["tools"] = sorted(set(self.everything.tools.values()))
-        shared["saved"] = self._saved()
+        shared["portfolios"], shared["saved"] = self.portfolios, self._saved()
         return self.desk.render(template, self.request, **shared, connected=bool(self.everything.connections), **values)
 
     def _saved(self) -> dict[str, Any] | None:
@@ -327,7 +333,9 @@ class View:
     @property
     def scope(self) -> str:
         """Whose figures these are, in words."""
-        found = self.reached.connections
+        found, chosen = self.reached.connections, set(self.ids("portfolio_id"))
+        if chosen:
+            return "only " + (", ".join(name.strip() for key, name in self.portfolios if key in chosen) or "a portfolio that is not there")
         if not found:
             return "nothing is connected"
         if len(found) == len(self.everything.connections):

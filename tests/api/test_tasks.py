@@ -156,6 +156,7 @@ CASES: dict[str, Case] = {
     "deleted too": (lambda ids: {"include_deleted": "true"}, {"late", "blocked", "milestone", "shared", "child", "gone", "refused"}),
     "part of the title": (lambda ids: {"q": "ilest"}, {"milestone"}),
     "no title": (lambda ids: {"q": "nowhere"}, set()),
+    "a portfolio": (lambda ids: {"portfolio_id": ids["fleet"]}, {"milestone"}),
     "filters narrow each other": (lambda ids: {"tool": "asana", "status_category": "done"}, {"shared"}),
 }
 
@@ -177,7 +178,9 @@ def seeded(session: Session) -> dict[str, str]:
     make.task(session, apollo, "old", archived_effective=True)
     make.task(session, apollo, "gone", deleted_at=make.NOW)
     make.task(session, apollo, "refused", access_lost_at=make.NOW)
-    named: dict[str, Any] = {"clickup": clickup, "apollo": apollo, "gemini": gemini, "board": board, "ada": ada, "crew": crew}
+    fleet = models.Portfolio(id=uuid4(), kind="initiative", name="Fleet", version=1, created_at=make.NOW, changed_at=make.NOW)
+    session.add_all([fleet, models.PortfolioProject(portfolio_id=fleet.id, project_id=board.id)])
+    named: dict[str, Any] = {"fleet": fleet, "clickup": clickup, "apollo": apollo, "gemini": gemini, "board": board, "ada": ada, "crew": crew}
     return {name: str(row.id) for name, row in named.items()}
 
 
