@@ -19,6 +19,7 @@ from hub.access.keys import Role
 from hub.api import answers
 from hub.api.answers import Listed, Single
 from hub.api.door import ADMIN, allowed
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.paging import Paging
 from hub.api.problems import Problem, not_found
@@ -28,10 +29,11 @@ from hub.models import ApiKey, Connection
 from hub.portfolio import reading
 from hub.portfolio.reach import Reach, meta
 from hub.portfolio.tasks import Concerned
+from hub.portfolio.texts import Text
 from hub.sync import backfill, contact, pace, runs
 from hub.vault import VaultError
 
-router = APIRouter(tags=["connections"])
+router = APIRouter(tags=["connections"], route_class=Exact)
 
 
 class WorkspaceShape(BaseModel):
@@ -103,8 +105,8 @@ class ConsentBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    tool: str = ""
-    name: str = Field("", max_length=100)
+    tool: Text = ""
+    name: Text = Field("", max_length=100)
     connection_id: UUID | None = None
 
 

@@ -14,6 +14,7 @@ from hub.access.who import Who
 from hub.api import answers
 from hub.api.answers import Single
 from hub.api.door import ADMIN_OR_PMO
+from hub.api.exact import Exact
 from hub.api.hub import HubHere
 from hub.api.problems import Problem, not_found
 from hub.api.timeline import DependencyShape
@@ -22,7 +23,7 @@ from hub.portfolio.links import Link, LinkProblem
 from hub.portfolio.reach import meta
 from hub.portfolio.texts import Text
 
-router = APIRouter(tags=["timeline"], dependencies=[ADMIN_OR_PMO])
+router = APIRouter(tags=["timeline"], dependencies=[ADMIN_OR_PMO], route_class=Exact)
 LAG = 366 * 24 * 60
 
 
