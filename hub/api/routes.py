@@ -17,6 +17,7 @@ from hub.api import (
     policy,
     portfolio,
     portfolios,
+    saved,
     tasks,
     timeline,
     views,
@@ -40,7 +41,7 @@ WORDS = {
 
 def api() -> APIRouter:
     made = APIRouter(prefix=PREFIX, dependencies=[Depends(known_parameters)], responses=documented(WORDS))
-    tagged = (portfolio, portfolios, tasks, timeline, views)
+    tagged = (portfolio, portfolios, tasks, timeline, views, saved)
     routers = (
         portfolio,
         people,
@@ -53,6 +54,7 @@ def api() -> APIRouter:
         connections,
         mappings,
         views,
+        saved,
         policy,
         portfolios,
         access,

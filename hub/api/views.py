@@ -1,4 +1,4 @@
-"""/figures, /board, /workload, /flow, /aging, /changes and a task's history: what the pages show, for programs."""
+"""/figures, /board, /workload, /flow, /burn-up, /aging, /changes and a task's history: what the pages show, for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hub.api.hub import HubHere
 from hub.api.paging import Paging, Zoned
 from hub.api.problems import not_found
 from hub.api.tasks import AssigneeShape
-from hub.portfolio import board, changes, definitions, flow, history, tasks, workload
+from hub.portfolio import board, burnup, changes, definitions, flow, history, tasks, workload
 from hub.portfolio.reach import meta
 from hub.portfolio.tasks import EARLIEST, Chosen
 from hub.portfolio.triage import triage
@@ -137,6 +137,20 @@ class FlowShape(BaseModel):
     known_from: date | None
 
 
+class PointShape(BaseModel):
+    """``week``: at its beginning; null: now. ``known`` false: before changes were recorded, its figures are null."""
+
+    week: date | None
+    known: bool
+    scope: int | None
+    done: int | None
+
+
+class BurnUpShape(BaseModel):
+    points: list[PointShape]
+    known_from: date | None
+
+
 class StuckShape(AgeShape):
     id: UUID
     title: str
@@ -215,6 +229,11 @@ class FlowQuery(Chosen, Zoned):
     weeks: int = Field(12, ge=1, le=104, description="how many weeks, the present one included")
 
 
+class BurnUpQuery(Zoned):
+    project_id: list[UUID] = Field(min_length=1, max_length=100, description="tasks at home there; repeatable")
+    weeks: int = Field(12, ge=1, le=104, description="how many weeks, the present one included")
+
+
 class AgingQuery(Chosen, Zoned):
     project_id: list[UUID] = Field([], description="tasks at home there; repeatable")
     limit: int = Field(25, ge=1, le=1000, description="how many")
@@ -263,6 +282,16 @@ def read_flow(request: Request, hub: HubHere, asked: Annotated[FlowQuery, Query(
     with hub.database.reading() as session:
         reached = hub.reach(session, asked)
         shape = flow.flow(session, reached, day, weeks=asked.weeks, projects=asked.project_id)
+        return answers.tagged(request, answers.single(shape, meta(session, reached, day, containers=asked.project_id)))
+
+
+@router.get("/burn-up", summary="How a project grew, and how much of it is done", response_model=Single[BurnUpShape])
+def read_burn_up(request: Request, hub: HubHere, asked: Annotated[BurnUpQuery, Query()]) -> Response:
+    """At the beginning of each week and now; what lies before changes were recorded is null."""
+    day = hub.day(asked.tz)
+    with hub.database.reading() as session:
+        reached = hub.reach(session)
+        shape = burnup.burn_up(session, reached, day, asked.project_id, weeks=asked.weeks)
         return answers.tagged(request, answers.single(shape, meta(session, reached, day, containers=asked.project_id)))
 
 

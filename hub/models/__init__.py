@@ -6,6 +6,7 @@ from hub.models.delivery import Attempt, Endpoint, Parked, Replay
 from hub.models.events import Change, Counter, Event
 from hub.models.grants import SHARED, Grant
 from hub.models.hooks import Hook, Inbound
+from hub.models.pages import SavedView
 from hub.models.people import Apart, Merge, Person
 from hub.models.policy import Capacity, Holiday, Policy, TimeOff, TriageRule
 from hub.models.portfolio import (
@@ -72,6 +73,7 @@ __all__ = [
     "Project",
     "Raw",
     "Replay",
+    "SavedView",
     "Section",
     "Seen",
     "Status",

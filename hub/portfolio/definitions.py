@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from hub.portfolio import conditions, flow, health, history, tally, tasks, workload
+from hub.portfolio import burnup, conditions, flow, health, history, tally, tasks, workload
 from hub.portfolio.tally import Tally
 
 
@@ -36,6 +36,7 @@ FIGURES: tuple[Figure, ...] = (
     _figure("movement", history.movements, "days, moves"),
     _figure("aging", history.ages, "days"),
     _figure("flow", flow.flow, "tasks a week, days"),
+    _figure("burn_up", burnup.burn_up, "tasks"),
     _figure("workload", workload.workload, "minutes a week"),
     _figure("health", health.judge, "colour"),
     _figure("no_owner", conditions.without_owner, "tasks"),

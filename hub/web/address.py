@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
+PASSING = ("page", "after", "format", "sorted")
+"""Where in a list somebody is, as what file, and what they just did: goes with the first change."""
+
 
 class Address:
     """A path with its parameters; empty ones, as forms send them, are left out."""
@@ -19,7 +22,7 @@ class Address:
 
     def but(self, **changes: Any) -> str:
         """The same with these parameters instead; None takes one away. Any change goes back to the first page."""
-        gone = {*changes, "page", "after", "format"}
+        gone = {*changes, *PASSING}
         kept = [(name, text) for name, text in self.params if name not in gone]
         for name, value in changes.items():
             kept += [(name, str(each)) for each in (value if isinstance(value, list | tuple) else [value]) if each is not None]
@@ -33,4 +36,4 @@ class Address:
 
     def hidden(self, *without: str) -> list[tuple[str, str]]:
         """What a filter form carries along beside its own fields."""
-        return [(name, text) for name, text in self.params if name not in (*without, "page", "after", "format")]
+        return [(name, text) for name, text in self.params if name not in (*without, *PASSING)]

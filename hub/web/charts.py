@@ -16,6 +16,8 @@ BAR = 14
 HEAD = 44
 ELBOW = 6
 FLOW = 240.0, 60.0
+SPARK = 72.0, 18.0
+BURN = 360.0, 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,57 @@ def columns(values: Sequence[int | None], width: float, height: float) -> list[t
         tall = height * value / most if value and most else (0.0 if value is None else 1.0)
         made.append((round(place * step, 2), round(height - tall, 2), round(step * 0.75, 2), round(tall, 2), value))
     return made
+
+
+def spark(values: Sequence[int | None], width: float, height: float) -> Spark:
+    """A line through what is known, with a dot at its end."""
+    most = max((value for value in values if value is not None), default=0)
+    step = width / max(len(values) - 1, 1)
+    spots = [
+        (round(place * step, 1), round(height - 2 - (height - 4) * value / max(most, 1), 1))
+        for place, value in enumerate(values)
+        if value is not None
+    ]
+    path = "M" + "L".join(f"{x} {y}" for x, y in spots) if len(spots) > 1 else ""
+    return Spark(values, path, spots[-1] if spots else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """``path``: an SVG path, empty where there is no line to draw; ``end``: where its last value stands."""
+
+    values: Sequence[int | None]
+    path: str
+    end: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """Two lines over one ground. ``scope``, ``done``: SVG paths; ``area``: what lies below done; ``gap``: how wide the unknown part at the left is;
+    ``most``: what the top stands for."""
+
+    scope: str
+    done: str
+    area: str
+    gap: float
+    most: int
+    top: float
+
+
+def burn(points: Sequence[Mapping[str, Any]], width: float, height: float) -> Burn | None:
+    """Scope above, done below, as steps of equal weeks; None where fewer than two points are known: a dot tells nothing of growth."""
+    known = [(place, point) for place, point in enumerate(points) if point["known"]]
+    if len(known) < 2:
+        return None
+    most = max(max(point["scope"], point["done"]) for _, point in known)
+    step, top = width / (len(points) - 1), 8.0
+
+    def line(name: str) -> str:
+        return "L".join(f"{round(place * step, 1)} {round(height - (height - top) * point[name] / max(most, 1), 1)}" for place, point in known)
+
+    gap, end = round(known[0][0] * step, 1), round(known[-1][0] * step, 1)
+    done = line("done")
+    return Burn(f"M{line('scope')}", f"M{done}", f"M{gap} {height}L{done}L{end} {height}z", gap, most, top)
 
 
 @dataclass(frozen=True, slots=True)

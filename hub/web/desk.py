@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import Annotated, Any, TypeVar
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,6 +24,7 @@ from hub.access.scope import Scope
 from hub.access.trail import RECORDED
 from hub.db import Database
 from hub.jobs.base import Jobs
+from hub.portfolio import saved
 from hub.portfolio.keyset import Key, Keyset
 from hub.portfolio.reach import Day, Reach, meta, reach
 from hub.settings import Settings
@@ -94,8 +95,8 @@ class Desk:
         router.add_api_route(path, endpoint, methods=["GET"], name=f"page {path}", dependencies=[Depends(only(*roles) if roles else signed_in)])
 
     def do(self, router: APIRouter, path: str, act: Callable[[Act], str | Response], *roles: Role) -> None:
-        """What a form asks for, by these roles; ``act`` gives the address of the page to go on to, or the answer itself where it is shown only this
-        once."""
+        """What a form asks for, by these roles (none: by everybody who is signed in); ``act`` gives the address of the page to go on to, or the
+        answer itself where it is shown only this once."""
 
         def endpoint(request: Request, fields: Form) -> Response:
             try:
@@ -104,16 +105,24 @@ class Desk:
             except Wrong as wrong:
                 return self.error(request, wrong)
 
-        router.add_api_route(path, endpoint, methods=["POST"], name=f"page.{act.__name__}", dependencies=[Depends(only(*roles))])
+        router.add_api_route(
+            path, endpoint, methods=["POST"], name=f"page.{act.__name__}", dependencies=[Depends(only(*roles) if roles else signed_in)]
+        )
 
     def render(self, template: str, request: Request, *, status: int = 200, **values: Any) -> HTMLResponse:
-        path = request.url.path
-        frame = {"menu": PAGES, "admin_menu": _admin_menu(request), "path": path, "words": words, **login.given(request)}
-        return HTMLResponse(self.templates.get_template(template).render(**frame, **values), status)
+        shared = {**frame(request), "words": words, **login.given(request)}
+        return HTMLResponse(self.templates.get_template(template).render(**shared, **values), status)
 
     def error(self, request: Request, wrong: Wrong, *, begin: str | None = None) -> Response:
-        """``begin``: where to begin again, if not at this very page."""
-        return self.render("error.html", request, status=wrong.status, wrong=wrong, begin=begin or request.url.path)
+        """``begin``: where to begin again, if not at this very page; a form's own address shows none."""
+        return self.render(
+            "error.html", request, status=wrong.status, wrong=wrong, begin=begin or (request.url.path if request.method == "GET" else None)
+        )
+
+
+def frame(request: Request) -> dict[str, Any]:
+    """What the head of a page is made of."""
+    return {"menu": PAGES, "admin_menu": _admin_menu(request), "path": request.url.path}
 
 
 def _admin_menu(request: Request) -> list[tuple[str, str]]:
@@ -297,12 +306,23 @@ class View:
         """The address of the rest of a list."""
         return None if key is None else self.address.but(after="|".join(map(str, key)))
 
-    def page(self, template: str, *, containers: list[UUID] | None = None, **values: Any) -> Response:
-        """The finished page, with how old and how complete its figures are."""
+    def page(self, template: str, *, containers: list[UUID] | None = None, scope: str | None = None, **values: Any) -> Response:
+        """The finished page, with how old and how complete its figures are. ``scope``: what they cover, where it is not all of the connections."""
         said = meta(self.session, self.reached, self.day, containers=containers or [])
-        shared: dict[str, Any] = {"meta": said, "day": self.day, "address": self.address, "scope": self.scope}
+        shared: dict[str, Any] = {"meta": said, "day": self.day, "address": self.address, "scope": scope or self.scope}
         shared["tools"] = sorted(set(self.everything.tools.values()))
+        shared["saved"] = self._saved()
         return self.desk.render(template, self.request, **shared, connected=bool(self.everything.connections), **values)
+
+    def _saved(self) -> dict[str, Any] | None:
+        """The menu of views: those of this page, which one is open, and the address to be kept; None where a page has none."""
+        path = self.address.path
+        if saved.page_of(path) is None:
+            return None
+        who, here = login.signed_in(self.request), saved.kept(path, self.address.params)
+        rows = saved.listed(self.session, who, path)
+        shown = next((row for row in rows if sorted(parse_qsl(row["query"])) == sorted(parse_qsl(here))), None)
+        return {"rows": rows, "shown": shown, "address": f"{path}?{here}" if here else path, "may_share": who.may(*saved.SHARERS)}
 
     @property
     def scope(self) -> str:
@@ -311,7 +331,7 @@ class View:
         if not found:
             return "nothing is connected"
         if len(found) == len(self.everything.connections):
-            return f"all {words.plural(len(found), 'connection')}"
+            return f"{'all ' if len(found) > 1 else ''}{words.plural(len(found), 'connection')}"
         return "only " + ", ".join(f"{each.name}" for each in found)
 
 

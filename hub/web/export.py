@@ -104,19 +104,20 @@ def _xlsx(sheet: Sheet) -> bytes:
 
 
 def _ics(sheet: Sheet) -> bytes:
-    """Rows with a due day, each as an entry of its days."""
+    """Rows with a day, each as an entry of its days."""
     calendar = Calendar()
     calendar.add("prodid", "-//hub//portfolio//EN")
     calendar.add("version", "2.0")
     stamp = sheet.said["data_as_of"]
     for row in sheet.rows:
-        if row.get("due_on") is None:
+        days = [row[name] for name in ("start_on", "due_on") if row.get(name) is not None]
+        if not days:
             continue
         entry = Event()
         entry.add("uid", f"{row['id']}@hub")
         entry.add("summary", row.get("title") or row.get("name") or "(no title)")
-        entry.add("dtstart", min(row.get("start_on") or row["due_on"], row["due_on"]))
-        entry.add("dtend", row["due_on"] + timedelta(days=1))
+        entry.add("dtstart", min(days))
+        entry.add("dtend", max(days) + timedelta(days=1))
         entry.add("dtstamp", stamp or datetime.fromisoformat("1970-01-01T00:00:00+00:00"))
         calendar.add_component(entry)
     return bytes(calendar.to_ical())

@@ -27,9 +27,11 @@ from hub.web import (
     projects,
     records,
     roles,
+    saved,
     statuses,
     tasks,
     timeline,
+    triage,
     words,
     workload,
 )
@@ -53,7 +55,7 @@ def router(settings: Settings, database: Database, vault: Vault, jobs: Jobs, now
     """Every page; who may see it is asked of ``login``."""
     made = APIRouter(include_in_schema=False)
     desk = Desk(settings, database, vault, jobs, now, environment())
-    reading = (portfolio, projects, tasks, timeline, milestones, workload, changes)
+    reading = (portfolio, triage, projects, tasks, timeline, milestones, workload, changes, saved)
     for page in (*reading, connecting, consenting, admin, statuses, persons, endpoints, entrants, records, roles):
         page.routes(made, desk)
     return made

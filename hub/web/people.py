@@ -17,6 +17,7 @@ from hub.access.passwords import SHORTEST, WeakPassword
 from hub.access.users import UserProblem
 from hub.access.who import Who
 from hub.models import AdminLink, User
+from hub.web.desk import frame
 from hub.web.login import WHO, Fields, cookie_name, csrf, drop_cookie, front, given, known, safe_next, set_cookie, signed_in, told
 
 RECORDED = "hub.recorded"
@@ -43,7 +44,8 @@ def _records_itself(request: Request) -> None:
 
 
 def _page(request: Request, template: str, status: int = 200, *, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
-    return HTMLResponse(front(request).templates.get_template(template).render(**given(request), **values), status, headers=headers)
+    head = frame(request) if known(request) is not None else {}
+    return HTMLResponse(front(request).templates.get_template(template).render(**head, **given(request), **values), status, headers=headers)
 
 
 def _caller(request: Request) -> Caller:

@@ -27,7 +27,7 @@ def show(view: View) -> Response:
     lines = figures["projects"]
     trouble = sorted((line for line in lines if _colour(line) in ("red", "amber")), key=by_trouble)
     if view.form:
-        return view.send("portfolio", COLUMNS, lines)
+        return view.send("portfolio", COLUMNS, sorted(lines, key=by_trouble))
     blocked, more = dependencies.page(
         view.session, DependencyFilter.model_validate({"across_tools": True, "blocking": True}), view.reached, None, ACROSS
     )

@@ -93,6 +93,7 @@ def show_one(view: View) -> Response:
         return view.send("task", COLUMNS, [named])
     return view.page(
         "task.html",
+        scope=f"this task of {shape['tool']}",
         task=shape,
         description=session.scalar(select(Task.description).where(Task.id == task_id)),
         parent=tasks.one(session, shape["parent_id"], reached) if shape["parent_id"] else None,

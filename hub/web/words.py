@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from hub.portfolio.reach import Day
 
@@ -161,6 +161,11 @@ def value(name: str, raw: Any, names: list[str | None], day: Day) -> str:
     if isinstance(raw, list):
         return ", ".join(str(each) for each in raw)
     return {True: "yes", False: "no"}.get(raw, str(raw)) if isinstance(raw, bool) else str(raw)
+
+
+def query(text: str) -> list[tuple[str, str]]:
+    """The filters of an address as they stand in it."""
+    return [(name.replace("_", " "), value) for name, value in parse_qsl(text)]
 
 
 def web_address(url: str | None) -> str | None:

@@ -3,7 +3,7 @@
 Rules: additive first; back-fill apart from structure; every constraint named; batch mode for SQLite; a released migration is never edited.
 
 Revision: 0013
-Follows: 0011
+Follows: 0012
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 

@@ -43,9 +43,12 @@ ANY_KEY = set(
     """read_portfolio list_projects read_project list_containers list_people list_tasks list_milestones read_task read_timeline list_dependencies
     list_connections read_connection list_sync_runs read_sync_run list_coverage list_status_mappings list_figures read_board read_workload read_flow
     read_person read_aging list_changes summarise_changes read_task_history read_policy list_portfolios
-    read_portfolio_node read_portfolio_policy""".split()  # noqa: SIM905  one list of words
+    read_portfolio_node read_portfolio_policy read_burn_up list_saved_views read_saved_view save_view change_saved_view delete_saved_view""".split()  # noqa: SIM905  one list of words
 )
-ONE_S_OWN = {("POST", "/logout"), ("GET", "/account"), ("POST", "/account/password"), ("POST", "/account/sessions")}
+ONE_S_OWN = {
+    *(("POST", "/logout"), ("GET", "/account"), ("POST", "/account/password"), ("POST", "/account/sessions")),
+    *(("POST", "/views"), ("POST", "/views/{view_id}"), ("POST", "/views/{view_id}/delete")),
+}
 
 
 @pytest.fixture

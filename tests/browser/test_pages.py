@@ -84,6 +84,46 @@ def test_the_keyboard_reaches_the_content_and_every_view(new_page: NewPage, serv
     page.wait_for_url("**/tasks?q=stone")
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_a_view_is_saved_opened_and_deleted(new_page: NewPage, served: Served, script: bool) -> None:
+    origin, _ = served
+    page = new_page(java_script_enabled=script)
+    said = complaints(page)
+    page.goto(f"{origin}/tasks?kind=milestone")
+    page.locator("details.views summary").click()
+    page.get_by_label("Keep what is seen now as").fill("Stones")
+    page.get_by_role("button", name="Save this view").click()
+    assert page.url == f"{origin}/tasks?kind=milestone"
+    page.goto(f"{origin}/tasks")
+    page.locator("details.views summary").click()
+    page.get_by_role("link", name="Stones", exact=True).click()
+    assert page.url == f"{origin}/tasks?kind=milestone"
+    page.goto(f"{origin}/views")
+    page.get_by_role("button", name="Delete Stones").click()
+    assert page.url == f"{origin}/views"
+    assert page.get_by_role("link", name="Stones", exact=True).count() == 0
+    assert not said
+
+
+def test_projects_are_ticked_and_decided(new_page: NewPage, served: Served) -> None:
+    origin, _ = served
+    page = new_page(java_script_enabled=False)
+    page.goto(f"{origin}/projects")
+    page.locator("input[name=id]").first.check()
+    page.get_by_role("button", name="take the decision back").click()
+    assert "/projects?sorted=0" in page.url, "nothing was decided before"
+
+
+def test_an_open_menu_is_for_everybody(new_page: NewPage, served: Served) -> None:
+    origin, _ = served
+    for theme in ("light", "dark"):
+        page = new_page(color_scheme=theme, bypass_csp=True, viewport={"width": 320, "height": 900})
+        page.goto(f"{origin}/projects")
+        page.locator("details.views summary").click()
+        assert not Axe().run(page, options=AXE).response["violations"]
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
 def test_a_page_prints(new_page: NewPage, served: Served) -> None:
     origin, _ = served
     page = new_page()

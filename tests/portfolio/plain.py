@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from statistics import median
 from typing import Any
@@ -180,6 +180,26 @@ def flow(world: World, weeks: int) -> list[tuple[date, int | None, float | None]
             made.append((week, None, None))
         else:
             made.append((week, finished[week], median(took[week]) if took[week] else None))
+    return made
+
+
+def burn_up(world: World, project: int, weeks: int) -> list[tuple[int, int] | None]:
+    """(tasks in scope, tasks done) at the beginning of each week, oldest first, and now; None where nothing was recorded yet."""
+    this = world.today - timedelta(days=world.today.weekday())
+    mondays = [datetime.combine(this - timedelta(weeks=step), datetime.min.time(), world.zone) for step in reversed(range(weeks))]
+    begin = world.history[world.projects[project][0]]
+    made: list[tuple[int, int] | None] = []
+    for at in [*(monday.astimezone(UTC) for monday in mondays), world.now]:
+        if begin is None or begin > at:
+            made.append(None)
+            continue
+        states = []
+        for work in world.tasks:
+            born = work.created_at or work.first_seen_at
+            if work.project == project and born <= at and work.gone != "access_lost_at" and not (work.gone and world.now <= at):
+                later = [old for when, old, _ in known(world, work, work.status_moves) if when > at]
+                states.append(later[0] if later else work.category)
+        made.append((len([1 for state in states if state != "cancelled"]), states.count("done")))
     return made
 
 

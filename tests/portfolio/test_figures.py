@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from hub.db import Database
 from hub.portfolio import history, policy, rollup
+from hub.portfolio.burnup import burn_up
 from hub.portfolio.flow import flow
 from hub.portfolio.policy import Calendar, HolidayShape, Policy, TimeOffShape
 from hub.portfolio.reach import reach
@@ -108,6 +109,17 @@ def test_throughput_and_cycle_time_are_what_the_history_tells(database: Database
     expected = plain.flow(world, 9)
     assert [(week["week"], week["finished"]) for week in shape["weeks"]] == [(week, finished) for week, finished, _ in expected]
     assert [week["cycle_days"] for week in shape["weeks"]] == [None if days is None else pytest.approx(days, abs=0.006) for _, _, days in expected]
+
+
+@often
+@given(world=worlds())
+def test_a_burn_up_is_the_states_of_then_counted_one_by_one(database: Database, world: World) -> None:
+    with filled(database, world) as session:
+        for place, project in enumerate(world.ids["projects"]):
+            shape = burn_up(session, reach(session), world.day, [project], weeks=6)
+            found = [(point["scope"], point["done"]) if point["known"] else None for point in shape["points"]]
+            assert found == plain.burn_up(world, place, 6)
+            assert all(point["scope"] is None and point["done"] is None for point in shape["points"] if not point["known"])
 
 
 @often

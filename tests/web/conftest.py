@@ -30,6 +30,7 @@ from tests.portfolio.worlds import change
 __all__ = ["as_role", "call", "clock", "jobs", "vault"]
 NASTY = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 READING = ("/", "/projects", "/tasks", "/timeline", "/milestones", "/workload", "/changes")
+DECIDING = ("/views", "/projects/sort", "/projects/sort?q=pol")
 ADMIN = (
     *("/admin/connections", "/admin/connections/new", "/admin/data", "/admin/statuses", "/admin/statuses?show=all", "/admin/people"),
     *("/admin/endpoints", "/admin/endpoints/new", "/admin/keys", "/admin/keys?ended=1", "/admin/audit"),
@@ -114,7 +115,7 @@ def addresses(ids: dict[str, Any]) -> list[str]:
     project = f"/projects/{ids['project']}"
     tabs = [project, *(f"{project}?view={tab}" for tab in ("board", "board&by=section", "board&by=person", "timeline", "milestones"))]
     admin = [f"/admin/connections/{ids['connection']}", f"/admin/endpoints/{ids['endpoint']}", f"/admin/keys/{ids['key']}"]
-    return [*READING, *ADMIN, *tabs, f"/tasks/{ids['task']}", *admin, f"/admin/keys/users/{ids['user']}"]
+    return [*READING, *DECIDING, *ADMIN, *tabs, f"/tasks/{ids['task']}", *admin, f"/admin/keys/users/{ids['user']}"]
 
 
 @pytest.fixture

@@ -32,6 +32,23 @@ def test_columns_know_nothing_from_zero() -> None:
     assert (full[1], full[3]) == (0, 60)
 
 
+def test_a_spark_goes_through_what_is_known_only() -> None:
+    found = charts.spark([None, 2, 0, 4], 30, 18)
+    assert found.path == "M10.0 9.0L20.0 16.0L30.0 2.0"
+    assert found.end == (30.0, 2.0)
+    assert charts.spark([None, None, 3], 30, 18).path == "", "one value is no line"
+
+
+def test_a_burn_up_begins_where_something_is_known() -> None:
+    unknown = {"known": False, "scope": None, "done": None}
+    points = [unknown, {"known": True, "scope": 4, "done": 0}, {"known": True, "scope": 8, "done": 4}]
+    found = charts.burn(points, 200, 108)
+    assert found is not None
+    assert (found.gap, found.most) == (100.0, 8)
+    assert (found.scope, found.done) == ("M100.0 58.0L200.0 8.0", "M100.0 108.0L200.0 58.0")
+    assert charts.burn([unknown, unknown, points[2]], 200, 108) is None
+
+
 def task(start: date | None, due: date | None, **given: Any) -> dict[str, Any]:
     return {"id": uuid4(), "start_on": start, "due_on": due, "kind": "task", "status_category": "started", "progress": None} | given
 

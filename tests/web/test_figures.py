@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from hub.db import Database
+from hub.models import Task
 from hub.web import words
+from tests.api import builders as make
 from tests.api.conftest import Caller
 from tests.web.conftest import seeded
 from tests.web.reading import read, table
@@ -52,6 +55,29 @@ def test_the_tasks_page_finds_what_the_api_finds(database: Database, look: Page,
     found = viewer.data("tasks", **dict([asked.split("=")]))
     assert found
     assert sorted(row["Task"].removeprefix("milestone ") for row in rows) == sorted(each["title"] for each in found)
+
+
+def test_a_project_s_burn_up_says_what_the_api_says(database: Database, look: Page, viewer: Caller) -> None:
+    ids = seeded(database)
+    points = viewer.data("burn-up", project_id=str(ids["project"]))["points"]
+    assert points[-1] == {"week": None, "known": True, "scope": 6, "done": 0}
+    assert [point["known"] for point in points] == [False] * 3 + [True] * 10, "the history begins sixty days back"
+    shown = next(
+        each["aria-label"] for tag, each in read(look(f"/projects/{ids['project']}")).tags if each.get("aria-label", "").startswith("Done of")
+    )
+    said = [f"{point['done']} of {point['scope']}" if point["known"] else "not known" for point in points]
+    assert shown == f"Done of all there was, oldest first: {', '.join(said)}"
+
+
+def test_a_project_s_spark_says_what_the_api_says(database: Database, look: Page, viewer: Caller) -> None:
+    ids = seeded(database)
+    with database.writing() as session:
+        made = session.get_one(Task, ids["task"])
+        made.status_category, made.completed_at = "done", make.NOW - timedelta(days=8)
+    weeks = viewer.data("flow", project_id=str(ids["project"]), weeks=8)["weeks"]
+    assert sum(week["finished"] for week in weeks) == 1
+    shown = [each["aria-label"] for tag, each in read(look("/projects")).tags if each.get("aria-label", "").startswith("Finished a week")]
+    assert shown == ["Finished a week, oldest first: " + ", ".join(str(week["finished"]) for week in weeks)]
 
 
 def test_milestones_say_how_far_they_moved(database: Database, look: Page, viewer: Caller) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 from zipfile import ZipFile
 
 import pytest
@@ -15,6 +16,7 @@ from icalendar import Calendar
 from hub.db import Database
 from hub.web.export import RISKY, WRITERS, harmless
 from tests.access.conftest import Browser
+from tests.api import builders as make
 from tests.web.conftest import seeded
 from tests.web.reading import table
 
@@ -67,6 +69,23 @@ def test_a_text_never_begins_like_a_formula(text: str) -> None:
 
 def test_a_number_stays_a_number() -> None:
     assert harmless(-5) == -5
+
+
+def test_a_project_s_file_is_the_tab_that_is_seen(database: Database, visitor: Browser) -> None:
+    page = f"/projects/{seeded(database)['project']}"
+    for tab, first, rows in (("list", "title", 6), ("milestones", "milestone", 3), ("timeline", "title", 6)):
+        text = visitor.get(f"{page}?view={tab}&format=csv").content.decode("utf-8-sig")
+        lines = list(csv.DictReader(io.StringIO(text)))
+        assert len(lines) == rows, tab
+        assert all(line[first] for line in lines)
+    assert visitor.get(f"{page}?view=milestones&format=csv").content.decode("utf-8-sig").startswith("id,milestone,")
+
+
+def test_what_only_begins_is_in_the_calendar_on_that_day(database: Database, visitor: Browser) -> None:
+    with database.writing() as session:
+        make.task(session, make.project(session, make.connection(session)), "Cast off", start_on=make.TODAY)
+    (entry,) = Calendar.from_ical(visitor.get("/tasks?format=ics").content).walk("VEVENT")
+    assert (entry["DTSTART"].dt, entry["DTEND"].dt) == (make.TODAY, make.TODAY + timedelta(days=1))
 
 
 def test_dates_go_into_a_calendar(database: Database, visitor: Browser) -> None:
