@@ -24,7 +24,7 @@ Roles = Callable[[str], Caller]
 
 @pytest.fixture
 def database_url(sqlite_url: str) -> str:
-    """One database for all but the first test, which is about what the databases could do differently."""
+    """One database: what could differ is the table, whose migration is tested on both."""
     return sqlite_url
 
 
