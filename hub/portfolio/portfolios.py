@@ -88,10 +88,19 @@ class Written(Strict):
 def tree(session: Session, reached: Reach) -> list[Shape]:
     """All that the reader sees, each above what is below it, siblings by name; with ``depth`` (0: at the top) and ``projects``: the ids of those that
     the reader sees, its own and those below it. Three statements."""
-    rows: dict[UUID, Any] = {row["id"]: row for row in session.execute(select(*(Portfolio.__table__.c[name] for name in PLAIN))).mappings()}
+    rows = _rows(session)
     held = _held(session, reached, rows)
-    shown = set(rows) if not reached.scope.bounded or reached.scope.given.sees_the_hub else {key for key, ids in held.items() if ids}
+    shown = set(rows) if _all_of_it(reached) else {key for key, ids in held.items() if ids}
     return [dict(rows[key]) | {"depth": depth, "projects": held[key]} for key, depth in _walk(rows) if key in shown]
+
+
+def _rows(session: Session) -> dict[UUID, Any]:
+    return {row["id"]: row for row in session.execute(select(*(Portfolio.__table__.c[name] for name in PLAIN))).mappings()}
+
+
+def _all_of_it(reached: Reach) -> bool:
+    """Whether the reader sees the whole tree, whatever is in it."""
+    return not reached.scope.bounded or reached.scope.given.sees_the_hub
 
 
 def one(session: Session, portfolio_id: UUID, reached: Reach) -> Shape | None:
@@ -219,5 +228,9 @@ def _rule(key: UUID, place: int, rule: RuleShape) -> Shape:
 
 
 def names(session: Session, reached: Reach) -> Sequence[tuple[UUID, str]]:
-    """(id, name) as a list to choose from, indented by depth."""
-    return [(shape["id"], "\u2003" * shape["depth"] + shape["name"]) for shape in tree(session, reached)]
+    """(id, name) as a list to choose from, indented by depth; one statement for who sees all of it, or where there is nothing."""
+    rows = _rows(session)
+    if rows and not _all_of_it(reached):
+        held = _held(session, reached, rows)
+        rows = {key: row for key, row in rows.items() if held[key]}
+    return [(key, "\u2003" * depth + rows[key]["name"]) for key, depth in _walk(rows)]

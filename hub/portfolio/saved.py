@@ -25,7 +25,7 @@ from hub.access.keys import Role
 from hub.access.who import Who
 from hub.models import ApiKey, SavedView
 from hub.portfolio.changes import ChangesFilter
-from hub.portfolio.tasks import Concerned, MilestoneFilter, TaskFilter
+from hub.portfolio.tasks import Chosen, MilestoneFilter, TaskFilter
 from hub.portfolio.texts import Text
 from hub.portfolio.timeline import TimelineFilter
 
@@ -94,12 +94,12 @@ def _page(name: str, narrowed: type[BaseModel], shown: str) -> Page:
 
 
 PAGES: Mapping[str, Page] = {
-    "/": _page("Portfolio", Concerned, "since"),
-    "/projects": _page("Projects", Concerned, "q colour triage sort order"),
+    "/": _page("Portfolio", Chosen, "since"),
+    "/projects": _page("Projects", Chosen, "q colour triage sort order"),
     "/tasks": _page("Tasks", TaskFilter, "sort order"),
     "/timeline": _page("Timeline", TimelineFilter, "zoom from"),
     "/milestones": _page("Milestones", MilestoneFilter, "since show sort order"),
-    "/workload": _page("Workload", Concerned, "q weeks over from"),
+    "/workload": _page("Workload", Chosen, "q weeks over from"),
     "/changes": _page("Changes", ChangesFilter, "since"),
 }
 ONE_PROJECT = _page("Project", TimelineFilter, "view sort order by zoom from")

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from connectors.records import StatusCategory
+from hub import delivery
 from hub.access import scope
 from hub.access.keys import Role
 from hub.portfolio import mappings
@@ -67,4 +68,5 @@ def save(act: Act) -> str:
                 raise Wrong(422, "There is no such status", "Go back, load the page again and send it.") from error
             if not known:
                 raise Wrong(404, "There is no such status", "It was removed meanwhile: load the page again.")
+    delivery.ring(act.desk.jobs)
     return "/admin/statuses" + ("?show=all" if act.fields.get("show") == "all" else "")
