@@ -9,23 +9,29 @@ from typing import Annotated, Any, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from hub.access.trail import WHO
 from hub.access.who import Who
 from hub.api import answers
 from hub.api.answers import Listed, Single
+from hub.api.exact import Exact
 from hub.api.hub import Hub, HubHere
 from hub.api.problems import Problem, not_found
 from hub.models import SavedView
 from hub.portfolio import saved
 from hub.portfolio.reach import meta
 from hub.portfolio.saved import LONGEST_NAME, LONGEST_QUERY, NameTaken, ViewProblem
+from hub.portfolio.texts import Text, storable
 
-router = APIRouter(tags=["views"])
-Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME)]
-Asked = Annotated[str, Field(max_length=LONGEST_QUERY, description="the page's filters, sorting and zoom as in its address: overdue=true&sort=due")]
+router = APIRouter(tags=["views"], route_class=Exact)
+Name = Annotated[Text, Field(min_length=1, max_length=LONGEST_NAME)]
+Asked = Annotated[
+    str,
+    AfterValidator(storable),
+    Field(max_length=LONGEST_QUERY, description="the page's filters, sorting and zoom as in its address: overdue=true&sort=due"),
+]
 Shared = Annotated[bool, Field(description="everybody finds it, and sees in it what they may see anyway; for the PMO and admins")]
 
 
@@ -48,7 +54,7 @@ class NewView(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: Name
-    page: str = Field(max_length=100, description="the path of a page: /tasks, /projects, /projects/ID")
+    page: Text = Field(max_length=100, description="the path of a page: /tasks, /projects, /projects/ID")
     query: Asked = ""
     shared: Shared = False
 
@@ -64,7 +70,7 @@ class ViewChange(BaseModel):
 
 
 class ViewsQuery(BaseModel):
-    page: str | None = Field(None, max_length=100, description="only of this page, such as /tasks")
+    page: Text | None = Field(None, max_length=100, description="only of this page, such as /tasks")
 
 
 @router.get("/saved-views", summary="Saved views", response_model=Listed[ViewShape])

@@ -43,6 +43,8 @@ BODIES: Mapping[tuple[str, str], Any] = {
     ("POST", "/portfolios"): {"kind": "portfolio", "name": "new", "projects": [], "rules": [{"kind": "name", "value": "x*"}], "due_on": "2027-01-01"},
     ("PUT", "/portfolios/{portfolio_id}"): {"kind": "portfolio", "name": "renamed", "code": "P-1"},
     ("PUT", "/portfolios/{portfolio_id}/policy"): {"policy": {"due_soon_days": 7}},
+    ("POST", "/saved-views"): {"name": "new", "page": "/tasks", "query": "overdue=true&sort=due", "shared": True},
+    ("PATCH", "/saved-views/{view_id}"): {"name": "renamed", "query": "sort=due"},
     ("POST", "/users"): {"email": "new@example.org", "name": "New", "role": "viewer"},
     ("PATCH", "/users/{user_id}"): {"role": "pmo", "disabled": False},
     ("POST", "/keys"): {"name": "new", "role": "viewer", "grants": ["tool:clickup"], "expires_at": "2027-01-01T00:00:00Z"},

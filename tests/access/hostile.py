@@ -90,7 +90,10 @@ def staff(session: Session, vault: Vault, owner: ApiKey) -> dict[str, UUID]:
     assert spare is not None
     terms = endpoints.Terms(owner_key_id=owner.id)
     held, _ = endpoints.create(session, vault, uuid4().hex, endpoints.Vetted("http://127.0.0.1:9/in"), terms, NOW)
-    return {"user_id": one.id, "key_id": spare.id, "endpoint_id": held.id}
+    mine = {"owner": f"key:{owner.id}", "shared": False, "created_at": NOW, "changed_at": NOW}
+    view = models.SavedView(id=uuid4(), name=uuid4().hex, page="/tasks", query="overdue=true", **mine)
+    session.add(view)
+    return {"user_id": one.id, "key_id": spare.id, "endpoint_id": held.id, "view_id": view.id}
 
 
 def _task(session: Session, home: models.Project, place: int, url: str, status: models.Status, ada: models.Identity) -> models.Task:
