@@ -82,8 +82,8 @@ def add_portfolio(hub: HubHere, said: Written) -> Response:
 
 
 @router.get("/portfolios/{portfolio_id}", summary="One of the tree", response_model=Single[PortfolioDetail])
-def read_portfolio_node(hub: HubHere, portfolio_id: UUID) -> Response:
-    return _shown(hub, portfolio_id)
+def read_portfolio_node(request: Request, hub: HubHere, portfolio_id: UUID) -> Response:
+    return answers.tagged(request, _shown(hub, portfolio_id))
 
 
 @router.put("/portfolios/{portfolio_id}", summary="Say anew what one is", response_model=Single[PortfolioDetail], dependencies=[ADMIN_OR_PMO])
@@ -107,9 +107,9 @@ def remove_portfolio(hub: HubHere, portfolio_id: UUID) -> Response:
 
 
 @router.get("/portfolios/{portfolio_id}/policy", summary="Whose tolerances and calendar hold for it", response_model=Single[Decided])
-def read_portfolio_policy(hub: HubHere, portfolio_id: UUID) -> Response:
+def read_portfolio_policy(request: Request, hub: HubHere, portfolio_id: UUID) -> Response:
     """Its own, else that of the nearest one above it, else everybody's."""
-    return _policy(hub, portfolio_id)
+    return answers.tagged(request, _policy(hub, portfolio_id))
 
 
 @router.put("/portfolios/{portfolio_id}/policy", summary="Give it a policy of its own", response_model=Single[Decided], dependencies=[ADMIN_OR_PMO])

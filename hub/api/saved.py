@@ -84,7 +84,7 @@ def list_saved_views(request: Request, hub: HubHere, asked: Annotated[ViewsQuery
 @router.get("/saved-views/{view_id}", summary="One saved view", response_model=Single[ViewShape])
 def read_saved_view(request: Request, hub: HubHere, view_id: UUID) -> Response:
     with hub.database.reading() as session:
-        return _answer(hub, session, _found(session, request, view_id)[1])
+        return answers.tagged(request, _answer(hub, session, _found(session, request, view_id)[1]))
 
 
 @router.post("/saved-views", summary="Save a view", response_model=Single[ViewShape], status_code=201)
