@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from hub.models import Assignment, Dependency, Field, Identity, Section, Task, TaskProject, Team
 from hub.portfolio.reach import Reach
@@ -109,7 +109,9 @@ def _depends_on(session: Session, ids: Sequence[UUID], reached: Reach) -> Mappin
     columns = (Dependency.successor_id, Dependency.predecessor_id, Dependency.type, Dependency.lag_minutes, Dependency.assumed)
     statement = select(*columns).where(Dependency.successor_id.in_(ids)).order_by(Dependency.successor_id, Dependency.predecessor_id)
     if not reached.scope.everything:
-        statement = statement.join(Task, Task.id == Dependency.predecessor_id).where(*reached.scope.tasks())
+        successor = aliased(Task)  # both ends are seen at their homes, as in /dependencies
+        statement = statement.join(Task, Task.id == Dependency.predecessor_id).join(successor, successor.id == Dependency.successor_id)
+        statement = statement.where(*reached.scope.tasks(), *reached.scope.tasks(successor))
     for task, predecessor, kind, lag, assumed in session.execute(statement):
         found[task].append({"task_id": predecessor, "type": kind, "lag_minutes": lag, "assumed": assumed})
     return found

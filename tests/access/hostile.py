@@ -93,7 +93,9 @@ def staff(session: Session, vault: Vault, owner: ApiKey) -> dict[str, UUID]:
     mine = {"owner": f"key:{owner.id}", "shared": False, "created_at": NOW, "changed_at": NOW}
     view = models.SavedView(id=uuid4(), name=uuid4().hex, page="/tasks", query="overdue=true", **mine)
     session.add(view)
-    return {"user_id": one.id, "key_id": spare.id, "endpoint_id": held.id, "view_id": view.id}
+    top = models.Portfolio(id=uuid4(), kind="portfolio", name=word("portfolio"), version=1, created_at=NOW, changed_at=NOW)
+    session.add(top)
+    return {"portfolio_id": top.id, "user_id": one.id, "key_id": spare.id, "endpoint_id": held.id, "view_id": view.id}
 
 
 def _task(session: Session, home: models.Project, place: int, url: str, status: models.Status, ada: models.Identity) -> models.Task:

@@ -117,8 +117,8 @@ def spots(operation: Operation) -> list[str]:
     return [*re.findall(r"\{(\w+)\}", operation.path), *queried]
 
 
-SEES = {Role.PMO: {"connection_id", "run_id", "assignee_id", "person_id"}}
-"""Who sees whatever is not private sees that there are connections, when they were read, and who works there."""
+SEES = {Role.PMO: {"connection_id", "run_id", "assignee_id", "person_id", "portfolio_id"}}
+"""Who sees whatever is not private sees that there are connections, when they were read, who works there, and the PMO's own tree."""
 HELD_AS = {"assignee_id": "person_id", "parent_id": "container_id"}
 
 
