@@ -21,6 +21,11 @@ from hub.sandbox.world import World
 NAME = "hub.example"
 
 
+class Door(ThreadingHTTPServer):
+    request_queue_size = 128
+    """All may knock at once: the five of the standard library let the others wait or turn them away."""
+
+
 class Customer:
     """A listener on this machine that keeps what it is told. ``answer`` gives the status for the nth call."""
 
@@ -48,7 +53,7 @@ class Customer:
             def log_message(self, format: str, *args: object) -> None:
                 return
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Door(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
