@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from connectors.errors import Transient
-from hub.models import SyncPass
+from hub.models import SyncPass, SyncRun
 from hub.sync import inbox, judge, runs
 from hub.sync.runs import FULL, POLL, TOUCH
 from tests.sync.conftest import Hub
@@ -117,4 +117,5 @@ def test_an_admins_word_is_kept_with_the_run_whoever_executes_it(yard: Hub) -> N
     yard.write(lambda session: runs.queue(session, yard.connection_id, "manual", yard.clock(), accept_deletions=True))
     waiting = yard.write(lambda session: runs.queue(session, yard.connection_id, "manual", yard.clock(), kind=POLL, anew=True))
     yard.engine.sync(waiting.id)
-    assert (yard.run().kind, yard.run().anew, yard.run().accept_deletions) == (FULL, True, True)
+    ran = yard.write(lambda session: session.get_one(SyncRun, waiting.id))
+    assert (ran.kind, ran.anew, ran.accept_deletions) == (FULL, True, True)
