@@ -44,7 +44,12 @@ def environment(stage: Stage) -> dict[str, str]:
 def begin(stage: Stage, *words: str) -> subprocess.Popen[str]:
     """``hub ...`` in a process of its own."""
     command = [sys.executable, "-m", "hub", *words]
-    return subprocess.Popen(command, cwd=ROOT, env=environment(stage), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is turned off, and for all that is started, too
+    try:
+        return subprocess.Popen(command, cwd=ROOT, env=environment(stage), text=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:

@@ -39,7 +39,7 @@ def test_the_home_page_says_what_the_api_says(database: Database, look: Page, vi
 
 def test_the_projects_page_says_what_the_api_says(database: Database, look: Page, viewer: Caller) -> None:
     seeded(database)
-    shown = {row["Project"]: row for row in table(look("/projects"), "Project")}
+    shown = {row["Project"]: row for row in table(look("/projects"), "Tick")}
     for line in viewer.data("projects"):
         row = shown.pop(line["name"])
         assert (row["Tasks"], row["Overdue"], row["Blocked"]) == tuple(str(line[name]) for name in ("tasks", "overdue", "blocked"))
