@@ -58,6 +58,7 @@ async def client(knobs: Knobs, log: Log) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.mark.anyio
 async def test_an_answer_is_dated_by_the_worlds_clock(client: httpx.AsyncClient) -> None:
     WORLD.advance(datetime(2031, 5, 6, 7, 8, 9, 500_000, tzinfo=UTC))
     dated = (await client.get("/asana/api/1.0/x")).headers.get_list("Date")
