@@ -194,7 +194,8 @@ def test_an_admin_would_have_reached_all_of_it(house: House) -> None:
         assert session.get(Identity, house.ids["person_id"]) is not None
     for operation in operations(house.app):
         there = set(re.findall(r"\{(\w+)\}", operation.path)) <= house.ids.keys()
-        if operation.method == "GET" and "{" in operation.path and there and "/containers" not in operation.path:
+        own = operation.path.startswith("/api/v1/saved-views")  # an admin's are not another admin's
+        if operation.method == "GET" and "{" in operation.path and there and not own and "/containers" not in operation.path:
             assert admin("GET", operation.address(house.ids)).status_code == 200, operation.path
 
 
