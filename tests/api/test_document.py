@@ -123,7 +123,7 @@ def test_every_answer_is_one_that_the_document_names(house: House, quarter: int)
     for operation in house.operations(quarter):
 
         @asked_often
-        @given(case=st.one_of(*(operation.as_strategy(mode) for mode in GenerationMode)), known=st.booleans())
+        @given(case=st.one_of(*(operation.as_strategy(mode) for mode in GenerationMode)), known=st.sampled_from((True, True, True, False)))
         def held_against_it(case: Any, known: bool) -> None:
             for caller in house.callers:
                 answer = house.ask(case, caller, known=known)
@@ -137,7 +137,7 @@ def test_every_answer_is_one_that_the_document_names(house: House, quarter: int)
 
         held_against_it()
     assert not wrong, "\n\n".join(wrong.values())
-    assert sum(good.values()) > len(good) * 0.45, f"little was proved: {[each for each, fine in good.items() if not fine]}"
+    assert sum(good.values()) > len(good) * 0.6, f"little was proved: {[each for each, fine in good.items() if not fine]}"
 
 
 def test_an_answer_with_a_tag_may_be_one_that_the_caller_has_and_the_document_says_which(house: House) -> None:
